@@ -1,6 +1,7 @@
 package gitlabjson
 
 import (
+	"bytes"
 	"math/bits"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -57,7 +58,7 @@ func HasMember(json []byte, name string) bool {
 			return false
 		}
 		start, end, _, ok := s.str()
-		if !ok || !s.expect(':', "a colon") {
+		if !ok || !s.colon() {
 			return false
 		}
 		if string(json[start:end]) == name {
@@ -101,18 +102,19 @@ func (d *decoder) object(t *Table, last map[string]int) bool {
 		if !ok {
 			return false
 		}
-		if last != nil && last[string(name)] != nth {
+		switch {
+		case last != nil && last[string(name)] != nth:
 			if !d.skip() {
 				return false
 			}
-		} else if at < 0 {
+		case at < 0:
 			if !d.unknown(t, name) {
 				return false
 			}
 			if last == nil && !d.fresh(base) {
 				return d.again(t, begin, mark, base)
 			}
-		} else {
+		default:
 			if seen>>at&1 != 0 {
 				return d.again(t, begin, mark, base)
 			}
@@ -176,7 +178,7 @@ func (d *decoder) member(t *Table, next int) (at int, name []byte, ok bool) {
 		}
 	}
 	name, ok = d.name()
-	if !ok || !d.expect(':', "a colon") {
+	if !ok || !d.colon() {
 		return -1, nil, false
 	}
 	return t.names.find(name), name, true
@@ -223,7 +225,7 @@ func (d *decoder) fresh(base int) bool {
 		return false
 	}
 	for _, n := range names[:len(names)-1] {
-		if string(d.dst[n.start:n.end]) == string(d.dst[own.start:own.end]) {
+		if bytes.Equal(d.dst[n.start:n.end], d.dst[own.start:own.end]) {
 			return false
 		}
 	}

@@ -22,7 +22,7 @@ func (t *Table) AppendJSON(dst, wire []byte) ([]byte, error) {
 // AppendJSONList appends the JSON array of the entities that wire holds as
 // occurrences of the repeated field of that number. Other fields are passed over.
 func (t *Table) AppendJSONList(dst, wire []byte, number protowire.Number) ([]byte, error) {
-	out := append(dst, '[')
+	out := append(dst, '[') //nolint:gocritic // on an error dst stays as it was
 	ok := eachBytes(wire, number, func(entity []byte) bool {
 		if out[len(out)-1] != '[' {
 			out = append(out, ',')

@@ -1,6 +1,7 @@
 package gitlabjson
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"strconv"
@@ -143,5 +144,5 @@ func (d *decoder) freeNumber() (fits, exact bool) {
 		return false, false
 	}
 	d.dst = binary.LittleEndian.AppendUint64(append(d.dst, valueNumber), math.Float64bits(n))
-	return true, string(appendFreeNumber(nil, n)) == string(text)
+	return true, bytes.Equal(appendFreeNumber(nil, n), text)
 }

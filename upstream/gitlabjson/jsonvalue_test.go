@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // canonical is an independent, slow reading of a JSON text: the same for texts
@@ -95,7 +96,10 @@ func (p *slowParser) str() string {
 	p.eat(`"`)
 	var units []uint16
 	for {
-		r := []rune(p.rest[:min(len(p.rest), 4)])[0]
+		r, size := utf8.DecodeRuneInString(p.rest)
+		if size == 0 {
+			panic("the end of a string")
+		}
 		switch r {
 		case '"':
 			p.rest = p.rest[1:]
@@ -116,7 +120,7 @@ func (p *slowParser) str() string {
 			units = append(units, uint16(to[strings.IndexByte(from, c)]))
 		default:
 			units = utf16.AppendRune(units, r)
-			p.rest = p.rest[len(string(r)):]
+			p.rest = p.rest[size:]
 		}
 	}
 }

@@ -1,7 +1,9 @@
 package gitlabjson
 
 import (
+	"bytes"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -52,7 +54,7 @@ func parseDouble(text []byte) (f float64, exact, ok bool) {
 	if err != nil {
 		return 0, false, false
 	}
-	return f, string(appendDouble(nil, f)) == string(text), true
+	return f, bytes.Equal(appendDouble(nil, f), text), true
 }
 
 // shortDecimal reads a decimal such as 76.466001 that is surely canonical: at most
@@ -96,10 +98,8 @@ func appendDouble(dst []byte, f float64) []byte {
 	}
 	from := len(dst)
 	dst = strconv.AppendFloat(dst, f, 'f', -1, 64)
-	for _, c := range dst[from:] {
-		if c == '.' {
-			return dst
-		}
+	if slices.Contains(dst[from:], '.') {
+		return dst
 	}
 	return append(dst, '.', '0')
 }

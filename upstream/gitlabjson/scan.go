@@ -40,10 +40,10 @@ func (s *scanner) peek() byte {
 	return 0
 }
 
-// expect reads the byte c after white space.
-func (s *scanner) expect(c byte, rule string) bool {
-	if s.peek() != c {
-		return s.fail(rule)
+// colon reads the colon after a member's name.
+func (s *scanner) colon() bool {
+	if s.peek() != ':' {
+		return s.fail("a colon")
 	}
 	s.pos++
 	return true
@@ -63,11 +63,10 @@ func (s *scanner) separator(closing byte) (more, ok bool) {
 }
 
 // end checks that nothing but white space follows.
-func (s *scanner) end() bool {
+func (s *scanner) end() {
 	if s.peek() != 0 || s.pos < len(s.src) {
-		return s.fail("the end of the text")
+		s.fail("the end of the text")
 	}
-	return true
 }
 
 const (
@@ -302,5 +301,5 @@ func (s *scanner) key() bool {
 	if _, _, _, ok := s.str(); !ok {
 		return false
 	}
-	return s.expect(':', "a colon")
+	return s.colon()
 }

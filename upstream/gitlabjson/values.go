@@ -283,7 +283,7 @@ func (d *decoder) mapKey() bool {
 		return d.fail("a member's name")
 	}
 	start, end, plain, ok := d.str()
-	if !ok || !d.expect(':', "a colon") {
+	if !ok || !d.colon() {
 		return false
 	}
 	name := d.src[start:end]

@@ -1,0 +1,62 @@
+package upstream
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+)
+
+// maxErrorBody is how much of an answer an [Error] holds.
+const maxErrorBody = 64 << 10
+
+// refusal makes the error of an answer that is not a success, and closes it.
+func (r *request) refusal(call *Call, resp *http.Response) *Error {
+	defer func() { _ = resp.Body.Close() }()
+	e := r.about(Answered, resp, nil)
+	e.Body, e.Truncated = readStart(resp.Body)
+	e.RetryAfter = retryAfter(resp.StatusCode, resp.Header)
+	if resp.StatusCode/100 == 3 {
+		e.Kind, e.Err = Redirected, redirected(resp.Header.Get("Location"))
+		return e
+	}
+	var credential Credential
+	if call != nil {
+		credential = call.Credential
+	}
+	explain(e, credential.Scrub(string(e.Body)))
+	return e
+}
+
+// about makes an error of the given kind about an answer.
+func (r *request) about(kind Kind, resp *http.Response, err error) *Error {
+	return &Error{
+		Op:          r.op.String(),
+		Kind:        kind,
+		Write:       r.isWrite(),
+		Status:      resp.StatusCode,
+		RequestID:   printable(resp.Header.Get("X-Request-Id"), 128),
+		ContentType: resp.Header.Get("Content-Type"),
+		Err:         err,
+	}
+}
+
+// readStart reads the start of a body. That the rest cannot be read is no reason
+// to forget the status.
+func readStart(body io.Reader) (start []byte, truncated bool) {
+	start, err := io.ReadAll(io.LimitReader(body, maxErrorBody+1))
+	if len(start) > maxErrorBody {
+		return start[:maxErrorBody], true
+	}
+	return start, err != nil
+}
+
+// redirected names the target of a redirect by scheme and host only: the rest may
+// hold a token.
+func redirected(location string) error {
+	to, err := url.Parse(location)
+	if location == "" || err != nil || to.Host == "" {
+		return errors.New("gitlab redirected the call")
+	}
+	return errors.New("gitlab redirected the call to " + printable(to.Scheme+"://"+to.Host, 256))
+}

@@ -1,0 +1,87 @@
+package upstream
+
+import (
+	"errors"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// Client asks the Jobs API of one GitLab. It is safe for concurrent use.
+type Client struct {
+	base      base
+	transport http.RoundTripper // the whole chain
+	innermost http.RoundTripper // what the network is behind
+	provable  bool              // innermost counts what it writes; see proof
+
+	timeout   time.Duration
+	idle      time.Duration
+	maxBody   int64
+	userAgent []string
+
+	slices       sliceMemory
+	bridgesRoute atomic.Int32 // index into bridgesRoutes
+	noKeyset     atomic.Bool  // this GitLab refused keyset paging of jobs
+}
+
+// Option changes a default of [New].
+type Option func(*Client)
+
+// WithTimeout bounds a whole call other than a log, from the connection to the
+// last byte of the answer: 30 seconds by default. See [ErrUpstreamTimeout].
+func WithTimeout(d time.Duration) Option { return func(c *Client) { c.timeout = d } }
+
+// WithIdleTimeout bounds how long a log may bring no byte while it is being
+// read: 30 seconds by default. GitLab loads a whole log before its first byte, so
+// the wait for the header may last twice as long. See [ErrLogIdle].
+func WithIdleTimeout(d time.Duration) Option { return func(c *Client) { c.idle = d } }
+
+// WithMaxBody bounds the bytes of an answer other than a log, after
+// decompression: 32 MiB by default. A larger one is an [Error] of kind [TooLarge].
+func WithMaxBody(bytes int64) Option { return func(c *Client) { c.maxBody = bytes } }
+
+// WithTransport replaces the connections to GitLab, for tests. Whether a failed
+// write was sent can then rarely be proved.
+func WithTransport(t http.RoundTripper) Option { return func(c *Client) { c.innermost = t } }
+
+// WithUserAgent sets the User-Agent header: `jobgate` by default.
+func WithUserAgent(text string) Option { return func(c *Client) { c.userAgent = []string{text} } }
+
+// New makes a client for the GitLab at base, an http or https URL with or without
+// `/api/v4`, below a relative URL root or not. It dials nothing. Close it when it
+// is no longer used.
+func New(base string, opts ...Option) (*Client, error) {
+	where, err := parseBase(base)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{
+		base:      where,
+		timeout:   30 * time.Second,
+		idle:      30 * time.Second,
+		maxBody:   32 << 20,
+		userAgent: []string{"jobgate"},
+	}
+	for _, opt := range opts {
+		opt(c)
+	}
+	if c.timeout <= 0 || c.idle <= 0 || c.maxBody <= 0 {
+		return nil, errors.New("upstream: timeouts and the largest body must be positive")
+	}
+	if c.innermost == nil {
+		c.innermost, c.provable = newTransport(), true
+	}
+	c.transport = chain(c.innermost, // innermost first
+		decode(),           // gzip, should GitLab's front end send it unasked
+		authorize(),        // the caller's credential, from the context
+		followMoved(where), // a read of a moved project, once, same origin
+	)
+	return c, nil
+}
+
+// Close closes the idle connections. Calls under way go on.
+func (c *Client) Close() {
+	if t, ok := c.innermost.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}

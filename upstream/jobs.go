@@ -1,0 +1,128 @@
+package upstream
+
+import (
+	"context"
+	"net/http"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
+	"github.com/jobgate/jobgate/upstream/gitlabjson"
+)
+
+var (
+	jobTable    = gitlabjson.TableOf(&jobgatev1.Job{})
+	bridgeTable = gitlabjson.TableOf(&jobgatev1.Bridge{})
+)
+
+// GetJob gets a job; contract section 7.6.
+func (c *Client) GetJob(ctx context.Context, req *jobgatev1.GetJobRequest) (*jobgatev1.Job, error) {
+	r, err := c.jobRequest(http.MethodGet, "get job", req.GetProject(), req.GetJobId(), "")
+	if err != nil {
+		return nil, err
+	}
+	if err := r.query.extra(req.GetExtraParameters()); err != nil {
+		return nil, r.invalid(err)
+	}
+	return c.job(ctx, r)
+}
+
+// GetTokenJob gets the job whose token is the credential; contract section 7.4.
+func (c *Client) GetTokenJob(ctx context.Context, req *jobgatev1.GetTokenJobRequest) (*jobgatev1.Job, error) {
+	r, err := c.tokenRequest("get the job of the token", "/job", req.GetExtraParameters())
+	if err != nil {
+		return nil, err
+	}
+	return c.job(ctx, r)
+}
+
+// CancelJob cancels a job; contract section 7.8. It is sent once.
+func (c *Client) CancelJob(ctx context.Context, req *jobgatev1.CancelJobRequest) (*jobgatev1.Job, error) {
+	r, err := c.jobRequest(http.MethodPost, "cancel job", req.GetProject(), req.GetJobId(), "/cancel")
+	if err != nil {
+		return nil, err
+	}
+	r.query.optionalBool("force", req.Force)
+	if err := r.query.extra(req.GetExtraParameters()); err != nil {
+		return nil, r.invalid(err)
+	}
+	return c.job(ctx, r)
+}
+
+// RetryJob retries a job or trigger job and returns the new one; contract section
+// 7.9. It is sent once.
+func (c *Client) RetryJob(ctx context.Context, req *jobgatev1.RetryJobRequest) (*jobgatev1.Job, error) {
+	r, err := c.jobRequest(http.MethodPost, "retry job", req.GetProject(), req.GetJobId(), "/retry")
+	if err != nil {
+		return nil, err
+	}
+	if r.body, err = retryBody(req); err != nil {
+		return nil, r.invalid(err)
+	}
+	if err := r.query.extra(req.GetExtraParameters()); err != nil {
+		return nil, r.invalid(err)
+	}
+	return c.job(ctx, r)
+}
+
+// EraseJob erases log and artifacts of a job; contract section 7.10. It is sent
+// once.
+func (c *Client) EraseJob(ctx context.Context, req *jobgatev1.EraseJobRequest) (*jobgatev1.Job, error) {
+	r, err := c.jobRequest(http.MethodPost, "erase job", req.GetProject(), req.GetJobId(), "/erase")
+	if err != nil {
+		return nil, err
+	}
+	if err := r.query.extra(req.GetExtraParameters()); err != nil {
+		return nil, r.invalid(err)
+	}
+	return c.job(ctx, r)
+}
+
+// PlayJob starts a manual or delayed job, or a trigger job; contract section 7.11.
+// It is sent once.
+func (c *Client) PlayJob(ctx context.Context, req *jobgatev1.PlayJobRequest) (*jobgatev1.PlayJobResponse, error) {
+	r, err := c.jobRequest(http.MethodPost, "play job", req.GetProject(), req.GetJobId(), "/play")
+	if err != nil {
+		return nil, err
+	}
+	if r.body, err = playBody(req); err != nil {
+		return nil, r.invalid(err)
+	}
+	if err := r.query.extra(req.GetExtraParameters()); err != nil {
+		return nil, r.invalid(err)
+	}
+	wire, _, err := c.fetch(ctx, r, encodePlayed)
+	if err != nil {
+		return nil, err
+	}
+	played := new(jobgatev1.PlayJobResponse)
+	played.ProtoReflect().SetUnknown(wire)
+	return played, nil
+}
+
+func (c *Client) job(ctx context.Context, r *request) (*jobgatev1.Job, error) {
+	wire, _, err := c.fetch(ctx, r, encodeJob)
+	if err != nil {
+		return nil, err
+	}
+	job := new(jobgatev1.Job)
+	job.ProtoReflect().SetUnknown(wire)
+	return job, nil
+}
+
+func encodeJob(dst, json []byte) ([]byte, error) { return jobTable.AppendWire(dst, json) }
+
+// encodePlayed tells a trigger job by its `downstream_pipeline`, which is always
+// there; contract section 8.3. Its field numbers are those of PlayJobResponse.
+func encodePlayed(dst, json []byte) ([]byte, error) {
+	table, field := jobTable, protowire.Number(1)
+	if gitlabjson.HasMember(json, "downstream_pipeline") && !gitlabjson.HasMember(json, "artifacts") {
+		table, field = bridgeTable, 2
+	}
+	entity, err := table.AppendWire(make([]byte, 0, len(json)*3/4), json)
+	if err != nil {
+		return nil, err
+	}
+	dst = protowire.AppendTag(dst, field, protowire.BytesType)
+	return protowire.AppendBytes(dst, entity), nil
+}

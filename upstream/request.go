@@ -1,0 +1,104 @@
+package upstream
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
+)
+
+// request is what is asked, ready to be sent.
+type request struct {
+	op     op
+	method string
+	path   string
+	raw    string // path escaped; "" if that makes no difference
+	query  query
+	body   []byte // JSON, nil for none
+	log    bool   // the answer is text
+}
+
+func (r *request) isWrite() bool { return r.method != http.MethodGet }
+
+// invalid completes an error of our own rules.
+func (r *request) invalid(err error) error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		e.Op, e.Write = r.op.String(), r.isWrite()
+	}
+	return err
+}
+
+// projectRequest is a request for tail, which is escaped, below a project.
+func (c *Client) projectRequest(method string, o op, tail string) (*request, error) {
+	r := &request{op: o, method: method}
+	escaped, err := o.project.escape()
+	if err != nil {
+		refused := invalid("project", err.Error()[len("project "):])
+		refused.Err = err
+		return nil, r.invalid(refused)
+	}
+	r.path = c.base.path + "/projects/" + string(o.project) + tail
+	if escaped != string(o.project) {
+		r.raw = c.base.path + "/projects/" + escaped + tail
+	}
+	return r, nil
+}
+
+// jobRequest is a request for a job, or for what action does to it.
+func (c *Client) jobRequest(method, what, project string, id int64, action string) (*request, error) {
+	o := op{what: what, id: id, project: Project(project)}
+	return c.projectRequest(method, o, "/jobs/"+strconv.FormatInt(id, 10)+action)
+}
+
+// pipelineRequest is a request for a list of a pipeline.
+func (c *Client) pipelineRequest(what, project string, id int64, list string) (*request, error) {
+	o := op{what: what, id: id, project: Project(project)}
+	return c.projectRequest(http.MethodGet, o, "/pipelines/"+strconv.FormatInt(id, 10)+list)
+}
+
+// tokenRequest is a request about the job whose token is sent; contract sections
+// 7.4 and 7.5.
+func (c *Client) tokenRequest(what, tail string, extra []*jobgatev1.Parameter) (*request, error) {
+	r := &request{op: op{what: what}, method: http.MethodGet, path: c.base.path + tail}
+	return r, r.invalid(r.query.extra(extra))
+}
+
+// Header values that never change. Their capacity is their length, so that nobody
+// can append to a shared one.
+var (
+	acceptJSON = []string{"application/json"}
+	acceptAny  = []string{"*/*"} // of a log: text/plain would also choose the form of errors
+	asItIs     = []string{"identity"}
+)
+
+// build makes the HTTP request. It has no GetBody, so that no transport can send a
+// body twice.
+func (c *Client) build(ctx context.Context, r *request) *http.Request {
+	header := make(http.Header, 5)
+	header["Accept"] = acceptJSON
+	header["Accept-Encoding"] = asItIs
+	header["User-Agent"] = c.userAgent
+	if r.log {
+		header["Accept"] = acceptAny
+	}
+	req := http.Request{
+		Method: r.method,
+		URL: &url.URL{
+			Scheme: c.base.scheme, Host: c.base.host,
+			Path: r.path, RawPath: r.raw, RawQuery: string(r.query),
+		},
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: header,
+		Host:   c.base.host,
+	}
+	if r.body != nil {
+		header["Content-Type"] = acceptJSON
+		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(r.body)), int64(len(r.body))
+	}
+	return req.WithContext(ctx)
+}

@@ -1,0 +1,97 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"net/http"
+)
+
+// send asks once and returns an answer of success, whose body the caller closes.
+// Its errors are complete. The context is the call's own, made from the caller's.
+func (c *Client) send(ctx, caller context.Context, r *request) (*http.Response, error) {
+	call := CallFrom(ctx)
+	if call != nil {
+		call.Reply = Reply{}
+	}
+	var sent proof
+	resp, err := c.transport.RoundTrip(c.build(sent.watch(ctx), r))
+	if err != nil {
+		return nil, c.notAnswered(ctx, caller, r, &sent, err)
+	}
+	if resp.Body == nil {
+		resp.Body = http.NoBody
+	}
+	if call != nil {
+		call.Reply = Reply{Status: resp.StatusCode, Header: resp.Header}
+	}
+	if resp.StatusCode/100 != 2 {
+		return nil, r.refusal(call, resp)
+	}
+	return resp, nil
+}
+
+// notAnswered makes the error of a request without an answer.
+func (c *Client) notAnswered(ctx, caller context.Context, r *request, sent *proof, err error) error {
+	if refused, ok := errors.AsType[*Error](err); ok { // by a layer of our own
+		return r.invalid(refused)
+	}
+	e := &Error{Op: r.op.String(), Kind: Interrupted, Write: r.isWrite(), Err: cause(ctx, caller, err)}
+	if sent.nothingWritten(c.provable, err) {
+		e.Kind = NotSent
+	}
+	return e
+}
+
+// encoder turns an answer's JSON into wire bytes, appended to dst.
+type encoder func(dst, json []byte) ([]byte, error)
+
+// fetch asks for JSON and returns it as wire bytes of its own.
+func (c *Client) fetch(caller context.Context, r *request, encode encoder) ([]byte, http.Header, error) {
+	ctx, cancel := context.WithTimeoutCause(caller, c.timeout, ErrUpstreamTimeout)
+	defer cancel()
+	resp, err := c.send(ctx, caller, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if err := checkType(resp.Header, "application/json"); err != nil {
+		return nil, nil, r.unexpected(resp, err)
+	}
+	json, err := readBody(resp, c.maxBody)
+	defer json.free()
+	if err != nil {
+		return nil, nil, r.bodyFailed(ctx, caller, resp, err)
+	}
+	wire, err := encode(make([]byte, 0, len(json.bytes)*3/4), json.bytes)
+	if err != nil {
+		return nil, nil, r.malformed(resp, json.bytes, err)
+	}
+	return wire, resp.Header, nil
+}
+
+// bodyFailed makes the error of an answer that could not be read to its end.
+func (r *request) bodyFailed(ctx, caller context.Context, resp *http.Response, err error) error {
+	switch {
+	case errors.Is(err, errTooLarge):
+		return r.about(TooLarge, resp, err)
+	case errors.Is(err, errCorrupt):
+		return r.about(Malformed, resp, err)
+	}
+	return r.about(Interrupted, resp, cause(ctx, caller, err))
+}
+
+// malformed makes the error of an answer that is not what the API promises, and
+// keeps a copy of its start.
+func (r *request) malformed(resp *http.Response, body []byte, err error) error {
+	e := r.about(Malformed, resp, err)
+	e.Body = append([]byte(nil), body[:min(len(body), maxErrorBody)]...)
+	e.Truncated = len(body) > maxErrorBody
+	return e
+}
+
+// unexpected is malformed for an answer that is not even read.
+func (r *request) unexpected(resp *http.Response, err error) error {
+	e := r.about(Malformed, resp, err)
+	e.Body, e.Truncated = readStart(resp.Body)
+	return e
+}

@@ -1,0 +1,226 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
+)
+
+// maxSlice is the largest `byte_limit` that GitLab takes; contract section 10.
+const maxSlice = 512_000
+
+// TraceRange is the part of a log to read. The zero TraceRange is all of it.
+type TraceRange struct {
+	Offset int64 // first byte
+	Limit  int64 // bytes at most, 0 for all
+}
+
+// Trace opens the log of a job; contract section 10. An offset beyond the end gives
+// an empty log, and so does a job without one. The caller closes the reader.
+//
+// With an offset it first learns, once, whether this GitLab sends parts of logs. If
+// not, the whole is read and the bytes before the offset are thrown away.
+func (c *Client) Trace(
+	ctx context.Context, project string, jobID int64, part TraceRange, extra []*jobgatev1.Parameter,
+) (*TraceReader, error) {
+	l := &logCall{c, project, jobID, extra}
+	switch {
+	case part.Offset < 0:
+		return nil, l.invalid("offset", "must not be negative")
+	case part.Limit < 0:
+		return nil, l.invalid("limit", "must not be negative")
+	case part.Offset == 0:
+		return l.head(ctx, part.Limit)
+	}
+	honoured, err := l.honoursSlices(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !honoured {
+		return l.whole(ctx, part)
+	}
+	return l.slice(ctx, part)
+}
+
+// logCall is one log, to be asked for.
+type logCall struct {
+	*Client
+	project string
+	jobID   int64
+	extra   []*jobgatev1.Parameter
+}
+
+func (l *logCall) op() op {
+	return op{what: "read log of job", id: l.jobID, project: Project(l.project)}
+}
+
+func (l *logCall) invalid(field, rule string) error {
+	e := invalid(field, rule)
+	e.Op = l.op().String()
+	return e
+}
+
+// head reads from the first byte on. What is asked of a GitLab that ignores
+// `byte_limit` is cut here.
+func (l *logCall) head(ctx context.Context, limit int64) (*TraceReader, error) {
+	ask := limit
+	if ask > maxSlice {
+		ask = 0
+	}
+	t, err := l.open(ctx, 0, ask)
+	if err != nil {
+		return nil, err
+	}
+	if ask > 0 && t.length > ask {
+		l.slices.ignored()
+	}
+	if ask == 0 || t.length >= 0 && t.length != ask { // of ask bytes there may be more
+		t.size = t.length
+	}
+	t.limit(limit)
+	return t, nil
+}
+
+// whole reads all and throws away what is before the part.
+func (l *logCall) whole(ctx context.Context, part TraceRange) (*TraceReader, error) {
+	t, err := l.open(ctx, 0, 0)
+	if err != nil {
+		return nil, err
+	}
+	t.size, t.skip = t.length, part.Offset
+	t.limit(part.Limit)
+	return t, nil
+}
+
+// slice reads a part of a GitLab that is known to send parts. If it turns out that
+// it does not any more, the answer is the whole log.
+func (l *logCall) slice(ctx context.Context, part TraceRange) (*TraceReader, error) {
+	ask := part.Limit
+	if ask > maxSlice {
+		ask = 0
+	}
+	t, err := l.open(ctx, part.Offset, ask)
+	if err != nil {
+		return nil, err
+	}
+	if ask > 0 && t.length > ask {
+		l.slices.ignored()
+		t.size, t.skip = t.length, part.Offset
+	} else if ask > 0 && t.length < 0 {
+		t.surprise = l.slices.forget
+	}
+	t.limit(part.Limit)
+	return t, nil
+}
+
+// beyondLogs is a place that no log reaches.
+const beyondLogs = 1 << 40
+
+// honoursSlices tells whether this GitLab sends parts of logs. If it is not known,
+// it asks for the first byte: more than that is a GitLab that ignores the request.
+// Just that byte may also be a whole log; a byte far beyond the end then tells,
+// of which there is none if the request is honoured. An empty log tells nothing,
+// and reading the whole is right in both cases.
+func (l *logCall) honoursSlices(ctx context.Context) (bool, error) {
+	if honoured, known := l.slices.load(); known {
+		return honoured, nil
+	}
+	n, err := l.readSlice(ctx, 0, make([]byte, 1))
+	if err == nil && n == 1 {
+		var beyond int
+		if beyond, err = l.readSlice(ctx, beyondLogs, make([]byte, 1)); err == nil && beyond == 0 {
+			l.slices.honoured()
+			return true, nil
+		}
+	}
+	if errors.Is(err, errSlicesIgnored) {
+		err = nil
+	}
+	return false, err
+}
+
+var errSlicesIgnored = errors.New("gitlab sent more of the log than it was asked for")
+
+// readSlice reads len(p) bytes of the log at offset, or fewer at its end.
+func (l *logCall) readSlice(ctx context.Context, offset int64, p []byte) (int, error) {
+	t, err := l.open(ctx, offset, int64(len(p)))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = t.Close() }()
+	n, err := 0, error(nil)
+	if t.length <= int64(len(p)) {
+		n, err = io.ReadFull(t, p)
+	}
+	if err == nil && n == len(p) && t.length < 0 {
+		var more [1]byte
+		if m, _ := t.Read(more[:]); m > 0 {
+			t.length = int64(len(p)) + 1
+		}
+	}
+	switch {
+	case t.length > int64(len(p)):
+		l.slices.ignored()
+		return 0, errSlicesIgnored
+	case t.err != nil && !isEnd(t.err):
+		return 0, t.err
+	}
+	return n, nil
+}
+
+// open asks for a log, in the parameters of contract section 10 where they are not
+// 0, and returns it from its first byte.
+func (l *logCall) open(caller context.Context, offset, limit int64) (*TraceReader, error) {
+	r, err := l.request(offset, limit)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancelCause(caller)
+	watchdog := time.AfterFunc(2*l.idle, func() { cancel(ErrLogIdle) })
+	resp, err := l.send(ctx, caller, r) //nolint:bodyclose // the reader closes it
+	if err == nil {
+		err = r.checkLog(resp)
+	}
+	watchdog.Stop()
+	if err != nil {
+		cancel(nil)
+		return nil, err
+	}
+	return &TraceReader{
+		request: r, resp: resp, ctx: ctx, caller: caller, cancel: cancel,
+		watchdog: watchdog, idle: l.idle, length: resp.ContentLength, size: -1, left: -1,
+	}, nil
+}
+
+func (l *logCall) request(offset, limit int64) (*request, error) {
+	r, err := l.jobRequest(http.MethodGet, l.op().what, l.project, l.jobID, "/trace")
+	if err != nil {
+		return nil, err
+	}
+	r.log = true
+	if offset > 0 || limit == 1 {
+		r.query.number("byte_offset", offset)
+	}
+	if limit > 0 {
+		r.query.number("byte_limit", limit)
+	}
+	return r, r.invalid(r.query.extra(l.extra, sliceNames...))
+}
+
+// checkLog refuses what is not a log, such as the page of a log-in, and closes it.
+func (r *request) checkLog(resp *http.Response) error {
+	err := checkType(resp.Header, "text/plain", "application/octet-stream")
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("a log came with status %d", resp.StatusCode)
+	}
+	if err == nil {
+		return nil
+	}
+	defer func() { _ = resp.Body.Close() }()
+	return r.unexpected(resp, err)
+}
