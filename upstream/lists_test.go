@@ -113,6 +113,26 @@ func TestOwnPaging(t *testing.T) {
 	}
 }
 
+// Versions that tell the next cursor in a link alone do not hide it from callers who
+// page in GitLab's own way; an iterator does not follow it.
+func TestOwnPagingLearnsTheLinkedCursor(t *testing.T) {
+	c, asked := pages(t, map[string]string{
+		"pagination=keyset": "Link: <https://h/?cursor=further&id=1>; rel=\"next\"",
+	})
+	req := &jobgatev1.ListProjectJobsRequest{Project: "1", Paging: &jobgatev1.GitlabPaging{Pagination: new("keyset")}}
+	if _, to, err := c.ListProjectJobs(t.Context(), req, Position{}); err != nil || to != (Position{Cursor: "further"}) {
+		t.Errorf("leads to %v, %v", to, err)
+	}
+	for _, err := range c.ProjectJobs(t.Context(), req) {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if len(*asked) != 2 {
+		t.Errorf("asked by %q", *asked)
+	}
+}
+
 func TestOwnPagingIsNotAskedAgain(t *testing.T) {
 	c, asked := pages(t, map[string]string{"pagination=keyset": "405"})
 	req := &jobgatev1.ListProjectJobsRequest{Project: "1", Paging: &jobgatev1.GitlabPaging{Pagination: new("keyset")}}

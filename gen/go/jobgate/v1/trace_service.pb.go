@@ -686,8 +686,9 @@ type TraceEnd struct {
 	JobStatus JobStatus `protobuf:"varint,2,opt,name=job_status,json=jobStatus,proto3,enum=jobgate.v1.JobStatus" json:"job_status,omitempty"`
 	// GitLab's own word for that state, also one newer than this version.
 	JobStatusWord string `protobuf:"bytes,3,opt,name=job_status_word,json=jobStatusWord,proto3" json:"job_status_word,omitempty"`
-	// Place after the last byte delivered; the size of the log unless `reason` is
-	// `TRACE_END_REASON_LIMIT`.
+	// Place after the last byte delivered, or where the stream began if there was
+	// none. It is the size of the log unless `reason` is `TRACE_END_REASON_LIMIT` or
+	// the stream began beyond the end.
 	Size int64 `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"`
 	// CRC-64/NVME of the log from its first byte to `size`. Unset if the stream
 	// began later in the log. (Of the nine characters `123456789` it is
