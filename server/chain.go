@@ -1,0 +1,144 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/jobgate/jobgate/upstream"
+)
+
+// chain is what every call of every face passes through, in one frame: an
+// interceptor per step would cost a waiting stream stack for each. Outermost first:
+// measure and log (so that what happens further in is logged as the caller sees
+// it), recover, status, credential, validation, handler, reply headers.
+type chain struct {
+	log  *slog.Logger
+	life context.Context //nolint:containedctx // that of the server: ends when calls in progress are to be aborted
+}
+
+func (c *chain) unary(
+	ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler,
+) (resp any, err error) {
+	call := newCall(info.FullMethod, req)
+	defer func() {
+		if err = c.end(ctx, call, recover(), err); err != nil {
+			resp = nil
+		}
+	}()
+	ctx, err = call.admit(ctx)
+	if err != nil {
+		return nil, err
+	}
+	resp, err = handler(ctx, req)
+	if md := call.replyHeader(); md != nil {
+		_ = grpc.SetHeader(ctx, md) // fails only once the call is over
+	}
+	return resp, err
+}
+
+func (c *chain) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
+	ctx, cancel := context.WithCancelCause(ss.Context())
+	defer cancel(nil)
+	defer context.AfterFunc(c.life, func() { cancel(errShutdown) })()
+	s := &serverStream{ServerStream: ss, ctx: ctx, call: newCall(info.FullMethod, nil)}
+	defer func() { err = c.end(ctx, s.call, recover(), err) }()
+	return handler(srv, s)
+}
+
+// serverStream admits the call when its request arrives, and sends GitLab's headers
+// before the first event.
+type serverStream struct {
+	grpc.ServerStream
+	ctx    context.Context //nolint:containedctx // a stream is its context
+	call   *call
+	headed bool
+}
+
+func (s *serverStream) Context() context.Context { return s.ctx }
+
+func (s *serverStream) RecvMsg(m any) error {
+	if err := s.ServerStream.RecvMsg(m); err != nil {
+		return err
+	}
+	if s.call.req != nil {
+		return nil
+	}
+	s.call.req = m
+	ctx, err := s.call.admit(s.ctx)
+	if err == nil {
+		s.ctx = ctx
+	}
+	return err
+}
+
+func (s *serverStream) SendMsg(m any) error {
+	if !s.headed {
+		s.headed = true
+		if md := s.call.replyHeader(); md != nil {
+			if err := s.SetHeader(md); err != nil {
+				return err
+			}
+		}
+	}
+	return s.ServerStream.SendMsg(m)
+}
+
+// call is one call on its way through the chain.
+type call struct {
+	upstream.Call
+	method string
+	start  time.Time
+	req    any
+	id     string // the caller's name for it, to find it in logs
+}
+
+func newCall(method string, req any) *call {
+	return &call{method: method, start: time.Now(), req: req}
+}
+
+// admit reads the credential and checks the request. The context it returns
+// carries the call to the upstream client.
+func (c *call) admit(ctx context.Context) (context.Context, error) {
+	if err := c.readMetadata(ctx); err != nil {
+		return ctx, err
+	}
+	if !strings.HasPrefix(c.method, "/jobgate.") {
+		return ctx, nil // health and reflection
+	}
+	if err := validate(c.req); err != nil {
+		return ctx, err
+	}
+	return upstream.WithCall(ctx, &c.Call), nil
+}
+
+// end turns the outcome of a call into its status, and logs it.
+func (c *chain) end(ctx context.Context, call *call, panicked any, err error) error {
+	if panicked != nil {
+		c.log.LogAttrs(ctx, slog.LevelError, "panic", slog.String("method", call.method),
+			slog.String("value", call.Credential.Scrub(text(panicked))),
+			slog.String("stack", call.Credential.Scrub(string(debug.Stack()))))
+		err = errPanic
+	}
+	st := statusOf(ctx, call, err)
+	level := levelOf(st.code)
+	if !c.log.Enabled(ctx, level) {
+		return st.Err()
+	}
+	attrs := []slog.Attr{
+		slog.String("method", call.method),
+		slog.String("code", st.code.String()),
+		slog.Duration("took", time.Since(call.start)),
+		slog.Int("upstream_status", call.Reply.Status),
+		slog.String("credential", call.Credential.String()),
+	}
+	if st.code != 0 {
+		attrs = append(attrs, slog.String("reason", st.reason), slog.String("request_id", call.requestID()))
+	}
+	c.log.LogAttrs(ctx, level, "call", attrs...)
+	return st.Err()
+}

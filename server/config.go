@@ -1,0 +1,50 @@
+package server
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Config is what a Server needs to know beside its upstream and its listeners. It
+// comes filled in: this package reads no flag, environment or file.
+type Config struct {
+	// GRPCTLS secures the gRPC listener; nil is plaintext.
+	GRPCTLS *tls.Config
+	// HTTPTLS secures the HTTP listener; nil is plaintext.
+	HTTPTLS *tls.Config
+	// ShutdownTimeout is how long calls in progress may go on once the server is told
+	// to stop. With 0 they are cut off at once.
+	ShutdownTimeout time.Duration
+	// Version is this build's own name for itself, as metrics and logs tell it.
+	Version string
+}
+
+// Validate tells all that is wrong with c, each error beginning with the key it is
+// about, as flags and configuration files spell it. Nil means that New takes c.
+func (c Config) Validate() error {
+	var errs []error
+	if c.ShutdownTimeout < 0 {
+		errs = append(errs, fmt.Errorf("shutdown-timeout: %s is negative", c.ShutdownTimeout))
+	}
+	if c.Version == "" {
+		errs = append(errs, errors.New("version: empty"))
+	}
+	errs = append(errs, validateTLS("grpc-cert", c.GRPCTLS), validateTLS("http-cert", c.HTTPTLS))
+	return errors.Join(errs...)
+}
+
+// validateTLS refuses what would only come to light at the first handshake.
+func validateTLS(key string, c *tls.Config) error {
+	switch {
+	case c == nil:
+		return nil
+	case len(c.Certificates) == 0 && c.GetCertificate == nil && c.GetConfigForClient == nil:
+		return fmt.Errorf("%s: TLS without a certificate", key)
+	case c.MinVersion < tls.VersionTLS12:
+		return fmt.Errorf("%s: TLS older than 1.2 is allowed", key)
+	default:
+		return nil
+	}
+}

@@ -1,0 +1,104 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"google.golang.org/grpc/health"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/jobgate/jobgate/upstream/gitlabjson"
+)
+
+// httpFace is what the HTTP listener answers: health, and GitLab's words for a path
+// that it does not know (contract, section 1) for all else.
+func httpFace(h *health.Server) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /healthz", healthz(h))
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = io.WriteString(w, `{"error":"404 Not Found"}`)
+	})
+	return mux
+}
+
+// adminFace is for those who run the gateway: health, metrics, profiles. It is kept
+// off the other listeners since it tells about all callers.
+func adminFace(h *health.Server, version string) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo(version), driftCollector{})
+	mux := http.NewServeMux()
+	mux.Handle("GET /healthz", healthz(h))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return mux
+}
+
+func buildInfo(version string) prometheus.Collector {
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "jobgate_build_info", Help: "The version of the gateway; always 1.",
+		ConstLabels: prometheus.Labels{"version": version},
+	})
+	info.Set(1)
+	return info
+}
+
+// driftCollector tells what GitLab sent and the contract has no place for.
+type driftCollector struct{}
+
+var driftDesc = prometheus.NewDesc("jobgate_unmodelled_total",
+	"Members and words of GitLab's that this version has no field or enum value for.",
+	[]string{"entity", "member"}, nil)
+
+func (driftCollector) Describe(ch chan<- *prometheus.Desc) { ch <- driftDesc }
+
+func (driftCollector) Collect(ch chan<- prometheus.Metric) {
+	for _, d := range gitlabjson.Drifts() {
+		ch <- prometheus.MustNewConstMetric(driftDesc, prometheus.CounterValue, float64(d.Count), d.Entity, d.Member)
+	}
+}
+
+// healthz answers 200 while the gateway serves, else 503.
+func healthz(h *health.Server) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		state, err := h.Check(r.Context(), &healthv1.HealthCheckRequest{})
+		if err != nil || state.GetStatus() != healthv1.HealthCheckResponse_SERVING {
+			http.Error(w, "not serving", http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = io.WriteString(w, "ok\n")
+	})
+}
+
+func httpServer(log *slog.Logger, handler http.Handler, secure *tls.Config) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		TLSConfig:         secure,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		BaseContext:       func(net.Listener) context.Context { return context.Background() },
+	}
+}
+
+func serveHTTP(s *http.Server, l net.Listener) error {
+	if s.TLSConfig != nil {
+		return s.ServeTLS(l, "", "")
+	}
+	return s.Serve(l)
+}

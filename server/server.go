@@ -1,0 +1,139 @@
+// Package server is the gateway: the services, the chain that every call passes
+// through, and the listeners. A call goes one way: gRPC, chain, service, upstream
+// client. See docs/architecture.md.
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/experimental"
+	"google.golang.org/grpc/health"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/reflection"
+
+	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
+	"github.com/jobgate/jobgate/upstream"
+)
+
+// Server is the gateway. It is made by [New] and runs once.
+type Server struct {
+	cfg    Config
+	log    *slog.Logger
+	grpc   *grpc.Server
+	health *health.Server
+	http   *http.Server
+	admin  *http.Server
+	abort  context.CancelCauseFunc // ends the streams that outlast a graceful stop
+}
+
+// Listeners are the sockets that a [Server] serves and closes. GRPC is required, the
+// others may be nil. TLS is the server's, by its [Config]: these are plain.
+type Listeners struct{ GRPC, HTTP, Admin net.Listener }
+
+// New builds a gateway in front of the GitLab of api. It opens nothing; api and log
+// stay the caller's.
+func New(cfg Config, api *upstream.Client, log *slog.Logger) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	life, abort := context.WithCancelCause(context.Background())
+	c := &chain{log: log, life: life}
+	s := &Server{cfg: cfg, log: log, abort: abort, grpc: grpc.NewServer(grpcOptions(cfg, c)...), health: health.NewServer()}
+	jobgatev1.RegisterJobServiceServer(s.grpc, &jobService{api: api})
+	jobgatev1.RegisterBridgeServiceServer(s.grpc, &bridgeService{api: api})
+	jobgatev1.RegisterAgentServiceServer(s.grpc, &agentService{api: api})
+	jobgatev1.RegisterTraceServiceServer(s.grpc, &traceService{api: api, instance: instanceTag(api.URL())})
+	for name := range s.grpc.GetServiceInfo() {
+		s.health.SetServingStatus(name, healthv1.HealthCheckResponse_SERVING)
+	}
+	healthv1.RegisterHealthServer(s.grpc, s.health)
+	reflection.Register(s.grpc)
+	s.http = httpServer(log, httpFace(s.health), cfg.HTTPTLS)
+	s.admin = httpServer(log, adminFace(s.health, cfg.Version), nil)
+	return s, nil
+}
+
+func grpcOptions(cfg Config, c *chain) []grpc.ServerOption {
+	options := []grpc.ServerOption{
+		grpc.UnaryInterceptor(c.unary),
+		grpc.StreamInterceptor(c.stream),
+		experimental.BufferPool(new(bufferPool)),
+		grpc.WriteBufferSize(64 << 10),
+		grpc.MaxHeaderListSize(64 << 10), // a token may have 8 KiB
+		grpc.ConnectionTimeout(20 * time.Second),
+	}
+	if cfg.GRPCTLS != nil {
+		options = append(options, grpc.Creds(credentials.NewTLS(cfg.GRPCTLS)))
+	}
+	return options
+}
+
+// Run serves until ctx ends, and then stops: health says so, no call is taken any
+// more, those in progress may go on for Config.ShutdownTimeout, and what is left is
+// ended with UNAVAILABLE. It returns nil after an orderly stop.
+func (s *Server) Run(ctx context.Context, l Listeners) error {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	var serving sync.WaitGroup
+	serve := func(what func() error) {
+		serving.Go(func() {
+			if err := what(); err != nil && !errors.Is(err, http.ErrServerClosed) {
+				fail(err)
+			}
+		})
+	}
+	serve(func() error { return s.grpc.Serve(l.GRPC) })
+	if l.HTTP != nil {
+		serve(func() error { return serveHTTP(s.http, l.HTTP) })
+	}
+	if l.Admin != nil {
+		serve(func() error { return serveHTTP(s.admin, l.Admin) })
+	}
+	<-ctx.Done()
+	err := context.Cause(ctx)
+	s.stop() //nolint:contextcheck // ctx has ended; the grace time counts from here
+	serving.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// abortGrace is how long streams have to tell their callers that they were aborted.
+const abortGrace = time.Second
+
+func (s *Server) stop() {
+	s.health.Shutdown()
+	s.log.Info("stopping", slog.Duration("at_most", s.cfg.ShutdownTimeout))
+	deadline, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownTimeout)
+	defer cancel()
+	drained := make(chan struct{})
+	go func() {
+		s.grpc.GracefulStop()
+		close(drained)
+	}()
+	_ = s.http.Shutdown(deadline)
+	select {
+	case <-drained:
+	case <-deadline.Done():
+		s.log.Warn("calls are still in progress and will be ended")
+		s.abort(errShutdown)
+		select {
+		case <-drained:
+		case <-time.After(abortGrace):
+		}
+		s.grpc.Stop()
+		<-drained
+	}
+	s.abort(errShutdown)
+	_ = s.http.Close()
+	_ = s.admin.Close() // last: it is what tells about the stop
+}

@@ -1,0 +1,216 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+
+	"google.golang.org/protobuf/proto"
+
+	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
+	"github.com/jobgate/jobgate/upstream"
+)
+
+// traceService answers jobgate.v1.TraceService.
+type traceService struct {
+	jobgatev1.UnimplementedTraceServiceServer
+	api      *upstream.Client
+	instance uint16 // of the cursors that this service gives out
+}
+
+// maxChunk is how many bytes of a log one event holds.
+const maxChunk = 256 << 10
+
+// chunks are the buffers that logs pass through, one per stream.
+var chunks sync.Pool
+
+func newChunk() *[maxChunk]byte {
+	if b, ok := chunks.Get().(*[maxChunk]byte); ok {
+		return b
+	}
+	return new([maxChunk]byte)
+}
+
+// ReadTrace reads the job before its log: a log is complete if it was read after the
+// job had ended (contract, section 10).
+func (s *traceService) ReadTrace(req *jobgatev1.ReadTraceRequest, stream jobgatev1.TraceService_ReadTraceServer) error {
+	ctx := stream.Context()
+	at, err := s.cursorOf(req)
+	if err != nil {
+		return err
+	}
+	job, err := s.job(ctx, req)
+	if err != nil {
+		return err
+	}
+	buf := newChunk()
+	defer chunks.Put(buf)
+	r := &traceRead{traceService: s, req: req, job: job, stream: stream, buf: buf[:], place: newPlace(at)}
+	if err := r.open(ctx, at); err != nil {
+		return err
+	}
+	defer func() { _ = r.log.Close() }()
+	return r.copy()
+}
+
+func (s *traceService) job(ctx context.Context, req *jobgatev1.ReadTraceRequest) (*jobgatev1.Job, error) {
+	answer, err := s.api.GetJob(ctx, &jobgatev1.GetJobRequest{Project: req.GetProject(), JobId: req.GetJobId()})
+	if err != nil {
+		return nil, err
+	}
+	job := new(jobgatev1.Job)
+	return job, proto.Unmarshal(answer.ProtoReflect().GetUnknown(), job)
+}
+
+// cursorOf is where the request says that the stream begins. Of a tail it is not known
+// yet.
+func (s *traceService) cursorOf(req *jobgatev1.ReadTraceRequest) (cursor, error) {
+	begin := cursor{instance: s.instance, job: req.GetJobId(), known: true}
+	switch start := req.GetStart().(type) {
+	case *jobgatev1.ReadTraceRequest_Offset:
+		begin.offset, begin.known = start.Offset, start.Offset == 0
+	case *jobgatev1.ReadTraceRequest_Cursor:
+		c, err := parseCursor(start.Cursor, s.instance, req.GetJobId())
+		if err != nil {
+			return cursor{}, invalid("cursor", err.Error())
+		}
+		return c, nil
+	}
+	return begin, nil
+}
+
+// traceRead is one log on its way to one caller.
+type traceRead struct {
+	*traceService
+	req    *jobgatev1.ReadTraceRequest
+	job    *jobgatev1.Job
+	stream jobgatev1.TraceService_ReadTraceServer
+	log    *upstream.TraceReader
+	buf    []byte
+	place  place
+}
+
+// open finds where to begin and opens the log there. A log that no longer has the
+// bytes before a cursor is told as reset, and begun anew.
+func (r *traceRead) open(ctx context.Context, at cursor) (err error) {
+	if tail, ok := tailOf(r.req); ok {
+		at.offset, err = r.api.TraceTail(ctx, r.req.GetProject(), r.req.GetJobId(), tail, archivedSize(r.job), r.req.GetExtraParameters())
+		if err != nil {
+			return err
+		}
+		at.known = at.offset == 0
+		r.place = newPlace(at)
+	}
+	overlap := int64(at.overlap)
+	if err := r.openAt(ctx, at.offset-overlap, overlap); err != nil || overlap == 0 {
+		return err
+	}
+	n, err := fill(r.log, r.buf[:overlap])
+	switch {
+	case err != nil && err != io.EOF: //nolint:errorlint // fill's own, unwrapped
+		return errors.Join(err, r.log.Close())
+	case int64(n) == overlap && overlapHash(r.buf[:n]) == at.hash:
+		r.place.keep(r.buf[:n])
+		return nil
+	case int64(n) == overlap:
+		return r.reset(ctx, jobgatev1.TraceResetReason_TRACE_RESET_REASON_REWRITTEN)
+	case r.job.GetErasedAt() != nil:
+		return r.reset(ctx, jobgatev1.TraceResetReason_TRACE_RESET_REASON_ERASED)
+	}
+	return r.reset(ctx, jobgatev1.TraceResetReason_TRACE_RESET_REASON_TRUNCATED)
+}
+
+// openAt opens the log at offset, so far that the limit is kept after what is read
+// only for comparison.
+func (r *traceRead) openAt(ctx context.Context, offset, compared int64) error {
+	part := upstream.TraceRange{Offset: offset}
+	if r.req.GetLimit() > 0 {
+		part.Limit = r.req.GetLimit() + compared
+	}
+	log, err := r.api.Trace(ctx, r.req.GetProject(), r.req.GetJobId(), part, r.req.GetExtraParameters())
+	if err != nil {
+		return err
+	}
+	r.log = log
+	return nil
+}
+
+// reset tells that the log was rewritten, and begins it anew.
+func (r *traceRead) reset(ctx context.Context, why jobgatev1.TraceResetReason) error {
+	if err := r.log.Close(); err != nil {
+		return err
+	}
+	r.place = newPlace(cursor{instance: r.instance, job: r.req.GetJobId(), known: true})
+	err := r.stream.Send(&jobgatev1.ReadTraceResponse{
+		Event:  &jobgatev1.ReadTraceResponse_Reset_{Reset_: &jobgatev1.TraceReset{Reason: why}},
+		Cursor: r.place.cursor(),
+	})
+	if err != nil {
+		return err
+	}
+	return r.openAt(ctx, 0, 0)
+}
+
+// copy sends the log chunk by chunk, then its end. What was read before a failure is
+// sent first.
+func (r *traceRead) copy() error {
+	begin := r.place.at.offset
+	for {
+		n, err := fill(r.log, r.buf)
+		if n > 0 {
+			if err := r.sendChunk(r.buf[:n]); err != nil {
+				return err
+			}
+		}
+		switch {
+		case err == io.EOF: //nolint:errorlint // a wrapped one is a log cut short
+			return r.sendEnd(r.place.at.offset - begin)
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// fill reads until buf is full or the log ends, with io.EOF and nothing else: the error
+// of a log that was cut short wraps io.ErrUnexpectedEOF, and io.ReadFull's own would not
+// be told from it.
+func fill(log io.Reader, buf []byte) (n int, err error) {
+	for n < len(buf) && err == nil {
+		var m int
+		m, err = log.Read(buf[n:])
+		n += m
+	}
+	return n, err
+}
+
+func (r *traceRead) sendChunk(data []byte) error {
+	chunk := &jobgatev1.TraceChunk{Offset: r.place.at.offset, Data: data}
+	r.place.advance(data)
+	return r.stream.Send(&jobgatev1.ReadTraceResponse{
+		Event:  &jobgatev1.ReadTraceResponse_Chunk{Chunk: chunk},
+		Cursor: r.place.cursor(),
+	})
+}
+
+func (r *traceRead) sendEnd(delivered int64) error {
+	end := &jobgatev1.TraceEnd{
+		Reason:        jobgatev1.TraceEndReason_TRACE_END_REASON_CURRENT,
+		JobStatus:     r.job.GetStatus(),
+		JobStatusWord: statusWord(r.job),
+		Size:          r.place.at.offset,
+	}
+	if final(r.job.GetStatus()) {
+		end.Reason = jobgatev1.TraceEndReason_TRACE_END_REASON_COMPLETE
+	}
+	if limit := r.req.GetLimit(); limit > 0 && delivered >= limit {
+		end.Reason = jobgatev1.TraceEndReason_TRACE_END_REASON_LIMIT
+	}
+	if r.place.at.known {
+		end.Crc64 = &r.place.at.crc
+	}
+	return r.stream.Send(&jobgatev1.ReadTraceResponse{
+		Event:  &jobgatev1.ReadTraceResponse_End{End: end},
+		Cursor: r.place.cursor(),
+	})
+}
