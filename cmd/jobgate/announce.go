@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+
+	"github.com/jobgate/jobgate/server"
+	"github.com/jobgate/jobgate/upstream/sandbox"
+)
+
+// logger is the gateway's log, on w.
+func (c *serveCmd) logger(w io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.LogLevel)) // one of the flag's enum
+	options := &slog.HandlerOptions{Level: level}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}
+
+// announce says where everything is, once the sockets are open: one log line, and for
+// people with a sandbox what to do next.
+func (c *serveCmd) announce(
+	ctx context.Context, log *slog.Logger, p *process, l server.Listeners, base string,
+) {
+	log.LogAttrs(ctx, slog.LevelInfo, "serving",
+		slog.String("grpc", address(l.GRPC, c.GRPCCert != "")),
+		slog.String("http", address(l.HTTP, c.HTTPCert != "")),
+		slog.String("admin", address(l.Admin, false)),
+		slog.String("upstream", base),
+		slog.Bool("sandbox", c.Sandbox),
+		slog.String("version", buildVersion()))
+	if c.Sandbox && c.LogFormat == "text" {
+		fmt.Fprint(p.stderr, c.banner(p.command, reachable(l.GRPC.Addr())))
+	}
+}
+
+// address is where a listener listens, and how.
+func address(l net.Listener, secured bool) string {
+	switch {
+	case l == nil:
+		return "off"
+	case secured:
+		return l.Addr().String() + " (TLS)"
+	default:
+		return l.Addr().String() + " (plaintext)"
+	}
+}
+
+// banner shows three calls to paste. The tokens are the sandbox's own, which are public.
+func (c *serveCmd) banner(command, addr string) string {
+	call := fmt.Sprintf("%s call --addr %s --token %s", command, addr, sandbox.TokenDeveloper)
+	if c.GRPCCert != "" {
+		call += " --tls --ca-file " + c.GRPCCert
+	}
+	return fmt.Sprintf(`
+The sandbox is a small GitLab that lives in this process. Try it from another terminal:
+
+  %[1]s GetJob '{"project":"%[2]s","job_id":%[3]d}'
+  %[1]s ListPipelineJobs '{"project":"%[2]s","pipeline_id":%[4]d,"page_size":3}'
+  %[1]s ReadTrace '{"project":"%[2]s","job_id":%[3]d}'
+
+`, call, sandbox.ProjectWidgets, sandbox.JobSuccess, sandbox.PipelineMain)
+}

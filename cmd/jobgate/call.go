@@ -1,0 +1,157 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+)
+
+// callCmd is the built-in client. It knows the contract and nothing of the server.
+type callCmd struct {
+	Method  string `arg:"" optional:"" help:"Method to call, such as GetJob, JobService/GetJob or jobgate.v1.JobService/GetJob. None lists them."`
+	Request string `arg:"" optional:"" name:"json" help:"Request as JSON, field names as in the contract; - reads it from standard input. None is an empty request."`
+
+	Addr           string        `default:"127.0.0.1:9090" placeholder:"HOST:PORT" help:"Where the gateway serves gRPC."`
+	Token          string        `placeholder:"TOKEN" help:"GitLab access token, sent as private-token unless a -H is a credential. Never printed."`
+	Header         []string      `short:"H" env:"-" sep:"none" placeholder:"NAME:VALUE" help:"Metadata to send, such as 'job-token: …'; repeatable."`
+	Timeout        time.Duration `default:"30s" placeholder:"DURATION" help:"How long the call may take; 0 is for ever."`
+	AllowPlaintext bool          `help:"Connect without TLS also to another machine."`
+	clientTLS
+}
+
+// credentials are the metadata that GitLab takes for one.
+var credentialNames = []string{"private-token", "authorization", "job-token"}
+
+// Help implements kong.HelpProvider.
+func (*callCmd) Help() string {
+	return `The answer is printed as JSON. For ReadTrace the bytes of the log go to standard output, and each other event as a line of JSON to standard error. A failed call prints code, message and details, and exits with 1.
+
+Examples:
+
+    jobgate call GetJob '{"project":"acme/widgets","job_id":101}'
+    jobgate call ListProjectJobs '{"project":"7","scope":["JOB_STATUS_FAILED"],"page_size":5}'
+    jobgate call ReadTrace '{"project":"acme/widgets","job_id":101,"tail_lines":20}'
+    jobgate call GetTokenJob -H "job-token: $CI_JOB_TOKEN"
+    echo '{"project":"7","job_id":101}' | jobgate call RetryJob -
+
+Methods:
+
+    ` + strings.Join(methodNames(), "\n    ")
+}
+
+// Run makes the call.
+func (c *callCmd) Run(ctx context.Context, p *process) error {
+	m, err := findMethod(c.Method)
+	if err != nil {
+		return refused(err)
+	}
+	request, err := c.request(m, p.stdin)
+	if err != nil {
+		return err
+	}
+	md, err := c.metadata()
+	if err != nil {
+		return refused(err)
+	}
+	if !c.TLS && !c.AllowPlaintext && !loopback(c.Addr) {
+		return refused(fmt.Errorf("--addr: plaintext to %s, another machine: "+
+			"give --tls, or permit it with --allow-plaintext", c.Addr))
+	}
+	conn, err := c.dial(c.Addr)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }() // nothing is lost with it
+	if c.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.Timeout)
+		defer cancel()
+	}
+	return c.invoke(metadata.NewOutgoingContext(ctx, md), conn, m, request, p)
+}
+
+// request is the argument, or standard input, as a message.
+func (c *callCmd) request(m method, stdin io.Reader) (proto.Message, error) {
+	text := []byte(c.Request)
+	if c.Request == "-" {
+		var err error
+		if text, err = io.ReadAll(stdin); err != nil {
+			return nil, fmt.Errorf("standard input: %w", err)
+		}
+	}
+	request := m.input.New().Interface()
+	text = bytes.TrimSpace(text)
+	switch {
+	case len(text) == 0:
+		return request, nil
+	case text[0] != '{': // not quoted: a slip of the quotes can put a token here
+		return nil, refused(errors.New(`the request is not a JSON object, such as '{"project":"7"}'`))
+	}
+	if err := protojson.Unmarshal(text, request); err != nil {
+		return nil, refused(fmt.Errorf("request: %w", err))
+	}
+	return request, nil
+}
+
+// metadata is what --token and the -H flags say. Errors don't quote them.
+func (c *callCmd) metadata() (metadata.MD, error) {
+	md := metadata.MD{}
+	for i, header := range c.Header {
+		name, value, ok := strings.Cut(header, ":")
+		name = strings.ToLower(strings.TrimSpace(name))
+		if !ok || name == "" || strings.HasPrefix(name, "grpc-") {
+			return nil, fmt.Errorf("-H number %d: want 'name: value', the name not one of gRPC's own", i+1)
+		}
+		md.Append(name, strings.TrimSpace(value))
+	}
+	for _, name := range credentialNames {
+		if len(md.Get(name)) > 0 {
+			return md, nil
+		}
+	}
+	if c.Token != "" {
+		md.Set("private-token", c.Token)
+	}
+	return md, nil
+}
+
+// invoke calls m and prints what comes back.
+func (*callCmd) invoke(
+	ctx context.Context, conn grpc.ClientConnInterface, m method, request proto.Message, p *process,
+) error {
+	if !m.streaming {
+		answer := m.output.New().Interface()
+		if err := conn.Invoke(ctx, m.path, request, answer); err != nil {
+			return failure(err)
+		}
+		return printMessage(p.stdout, answer)
+	}
+	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, m.path)
+	if err != nil {
+		return failure(err)
+	}
+	if err := errors.Join(stream.SendMsg(request), stream.CloseSend()); err != nil && !errors.Is(err, io.EOF) {
+		return failure(err) // EOF: the stream is over, and RecvMsg knows why
+	}
+	for {
+		event := m.output.New().Interface()
+		switch err := stream.RecvMsg(event); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return failure(err)
+		}
+		if err := printEvent(p, event); err != nil {
+			return err
+		}
+	}
+}

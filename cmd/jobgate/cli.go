@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes beside 0.
+const (
+	exitFailure = 1 // it was tried and did not work
+	exitUsage   = 2 // it was refused as it stands: flags, settings, arguments
+)
+
+// cli is the grammar of the command line.
+type cli struct {
+	Serve       serveCmd       `cmd:"" help:"Run the gateway in front of a GitLab or of the built-in sandbox."`
+	Sandbox     sandboxCmd     `cmd:"" help:"Run the sandbox alone: a small GitLab that serves the Jobs API."`
+	Call        callCmd        `cmd:"" help:"Call one method of a gateway and print the answer."`
+	Healthcheck healthcheckCmd `cmd:"" help:"Ask a gateway whether it serves; for containers and scripts."`
+	Version     versionCmd     `cmd:"" help:"Print the version of this binary."`
+}
+
+// process is what commands may know of the process that they run in.
+type process struct {
+	command        string // how to call this binary again
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+// usageError is a refusal that trying again will not change.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// refused marks err, if any, as a usageError.
+func refused(err error) error {
+	if err == nil {
+		return nil
+	}
+	return usageError{err}
+}
+
+// run is the whole program but for its process: args begins with the program's name,
+// environ is in the form of os.Environ. It returns the exit code.
+func run(
+	ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer,
+) int {
+	p := &process{command: commandName(args[0]), stdin: stdin, stdout: stdout, stderr: stderr}
+	err := p.dispatch(ctx, args[1:], newSettings(environ))
+	if err == nil {
+		return 0
+	}
+	complain(stderr, err)
+	if _, ok := errors.AsType[usageError](err); ok {
+		return exitUsage
+	}
+	return exitFailure
+}
+
+// complain writes err, the program's name before each line that does not carry on another.
+func complain(w io.Writer, err error) {
+	for text := range strings.SplitSeq(err.Error(), "\n") {
+		if !strings.HasPrefix(text, " ") {
+			text = "jobgate: " + text
+		}
+		fmt.Fprintln(w, text)
+	}
+}
+
+// dispatch parses the command line and runs the command on it.
+func (p *process) dispatch(ctx context.Context, args []string, s *settings) error {
+	helped := false
+	parser, err := kong.New(&cli{},
+		kong.Name("jobgate"),
+		kong.Description(description),
+		kong.Writers(p.stdout, p.stderr),
+		kong.Exit(func(int) { helped = true }), // kong goes on parsing after --help
+		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true, WrapUpperBound: 100}),
+		kong.ValueFormatter(helpFor),
+		groups,
+		kong.Resolvers(s),
+		kong.Bind(s, p),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	)
+	if err != nil {
+		return fmt.Errorf("command line grammar: %w", err) // a broken build
+	}
+	nameEnvironment(parser.Model)
+	kctx, err := parser.Parse(args)
+	switch {
+	case helped:
+		return nil
+	case err != nil:
+		return refused(withHint(err))
+	}
+	s.warnUnknown(p.stderr, kctx.Model)
+	return kctx.Run()
+}
+
+// withHint adds where to read on to an error of the parser.
+func withHint(err error) error {
+	path := "jobgate"
+	if parsing, ok := errors.AsType[*kong.ParseError](err); ok && parsing.Context != nil {
+		if node := parsing.Context.Selected(); node != nil {
+			path = node.FullPath()
+		}
+	}
+	return fmt.Errorf("%w\nsee %s --help", err, path)
+}
+
+// commandName tells how to call the binary again: by its path if it was called by one.
+func commandName(arg0 string) string {
+	if strings.ContainsRune(arg0, filepath.Separator) {
+		return arg0
+	}
+	return "jobgate"
+}

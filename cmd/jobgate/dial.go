@@ -1,0 +1,57 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+)
+
+// clientTLS is how the client commands secure their connection.
+type clientTLS struct {
+	TLS        bool   `help:"Connect with TLS."`
+	CAFile     string `placeholder:"FILE" help:"Certificates (PEM) to trust instead of the system's; with --tls."`
+	ServerName string `placeholder:"NAME" help:"Name that the certificate must have, if not the host in the address; with --tls."`
+}
+
+// dial prepares a connection to a gateway; it does not connect yet. An error is the
+// fault of a flag.
+func (c *clientTLS) dial(addr string) (*grpc.ClientConn, error) {
+	transport, err := c.credentials()
+	if err != nil {
+		return nil, refused(err)
+	}
+	conn, err := grpc.NewClient(addr,
+		grpc.WithTransportCredentials(transport),
+		// The gateway bounds its answers; the 4 MiB that gRPC allows by default are
+		// fewer than a page of 100 jobs may take.
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32)))
+	return conn, refused(err)
+}
+
+func (c *clientTLS) credentials() (credentials.TransportCredentials, error) {
+	if !c.TLS {
+		if c.CAFile != "" || c.ServerName != "" {
+			return nil, errors.New("--ca-file and --server-name need --tls")
+		}
+		return insecure.NewCredentials(), nil
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.ServerName}
+	if c.CAFile != "" {
+		text, err := os.ReadFile(c.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("--ca-file: %w", err)
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("--ca-file: no certificate in %s", c.CAFile)
+		}
+	}
+	return credentials.NewTLS(config), nil
+}

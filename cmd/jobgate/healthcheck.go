@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+)
+
+// healthcheckCmd asks a gateway whether it serves.
+type healthcheckCmd struct {
+	GRPCAddr string        `name:"grpc-addr" default:"127.0.0.1:9090" placeholder:"HOST:PORT" help:"Where the gateway serves gRPC."`
+	Timeout  time.Duration `default:"3s" placeholder:"DURATION" help:"How long to wait for its answer."`
+	clientTLS
+}
+
+// Help implements kong.HelpProvider.
+func (*healthcheckCmd) Help() string {
+	return `Prints one line. Exits with 0 if the gateway answers SERVING, else with 1. The address is read from the same variable as that of serve, so that in a container no flag is needed.
+
+Examples:
+
+    jobgate healthcheck
+    jobgate healthcheck --grpc-addr gateway.example.com:9090 --tls
+    jobgate healthcheck --tls --ca-file cert.pem --server-name gateway.example.com`
+}
+
+// Run asks once.
+func (c *healthcheckCmd) Run(ctx context.Context, p *process) error {
+	conn, err := c.dial(c.GRPCAddr)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }() // nothing is lost with it
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	client := grpc_health_v1.NewHealthClient(conn)
+	answer, err := client.Check(ctx, &grpc_health_v1.HealthCheckRequest{})
+	switch {
+	case err != nil:
+		s := status.Convert(err)
+		return fmt.Errorf("%s: %s: %s", c.GRPCAddr, codeName(s.Code()), printable(s.Message()))
+	case answer.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING:
+		return fmt.Errorf("%s: %s", c.GRPCAddr, answer.GetStatus())
+	}
+	_, err = fmt.Fprintf(p.stdout, "%s: SERVING\n", c.GRPCAddr)
+	return err
+}

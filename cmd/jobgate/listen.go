@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/jobgate/jobgate/server"
+)
+
+// endpoint is one address of the gateway, checked but not opened.
+type endpoint struct {
+	flag string
+	addr string // empty is off
+	tls  *tls.Config
+}
+
+// listening is where the gateway will listen.
+type listening struct{ grpc, http, admin endpoint }
+
+// listening checks the addresses and loads the certificates. Its result is not nil, also
+// beside an error.
+func (c *serveCmd) listening(s *settings) (*listening, error) {
+	grpcTLS, errGRPC := c.loadTLS(s, "grpc", c.GRPCCert, c.GRPCKey)
+	httpTLS, errHTTP := c.loadTLS(s, "http", c.HTTPCert, c.HTTPKey)
+	l := &listening{
+		grpc:  endpoint{"grpc-addr", c.GRPCAddr, grpcTLS},
+		http:  endpoint{"http-addr", c.HTTPAddr, httpTLS},
+		admin: endpoint{"admin-addr", c.AdminAddr, nil},
+	}
+	errs := []error{errGRPC, errHTTP}
+	if c.GRPCAddr == "" {
+		errs = append(errs, fmt.Errorf("%s: must not be empty", s.name("grpc-addr")))
+	}
+	errs = append(errs,
+		l.grpc.check(s, c.GRPCCert != "" || c.AllowPlaintext, "--grpc-cert and --grpc-key"),
+		l.http.check(s, c.HTTPCert != "" || c.AllowPlaintext, "--http-cert and --http-key"),
+		l.admin.check(s, c.AllowPlaintext, ""))
+	return l, errors.Join(errs...)
+}
+
+// check refuses an address that is none, and plaintext where other machines can reach it.
+func (e endpoint) check(s *settings, reachableAllowed bool, certFlags string) error {
+	if e.addr == "" {
+		return nil
+	}
+	if _, err := net.ResolveTCPAddr("tcp", e.addr); err != nil {
+		return fmt.Errorf("%s: %w", s.name(e.flag), err)
+	}
+	if reachableAllowed || loopback(e.addr) {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", s.name(e.flag), plaintextError(e.addr, certFlags))
+}
+
+// plaintextError says why an address is refused, and what to do; certFlags may be empty.
+func plaintextError(addr, certFlags string) error {
+	cure := "listen on 127.0.0.1"
+	if certFlags != "" {
+		cure = "give " + certFlags
+	}
+	return fmt.Errorf(
+		"plaintext on %s, which other machines can reach: %s, or permit it with --allow-plaintext",
+		addr, cure)
+}
+
+// loopback says whether only this machine can reach an address (host or host:port).
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		host = addr
+	}
+	resolved, err := net.ResolveIPAddr("ip", host)
+	return err == nil && resolved.IP.IsLoopback()
+}
+
+// loadTLS loads the pair of files of one face; none is plaintext.
+func (c *serveCmd) loadTLS(s *settings, face, cert, key string) (*tls.Config, error) {
+	certFlag, keyFlag := face+"-cert", face+"-key"
+	switch {
+	case cert == "" && key == "":
+		return nil, nil //nolint:nilnil // as server.Config has it
+	case key == "":
+		return nil, fmt.Errorf("%s: needs --%s too", s.name(certFlag), keyFlag)
+	case cert == "":
+		return nil, fmt.Errorf("%s: needs --%s too", s.name(keyFlag), certFlag)
+	}
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		return nil, fmt.Errorf("%s and %s: %w", s.name(certFlag), s.name(keyFlag), err)
+	}
+	config := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13}
+	if c.TLSMinVersion == "1.2" {
+		config.MinVersion = tls.VersionTLS12
+	}
+	return config, nil
+}
+
+// open opens all sockets or none.
+func (l *listening) open(ctx context.Context) (server.Listeners, error) {
+	grpc, errGRPC := l.grpc.open(ctx)
+	http, errHTTP := l.http.open(ctx)
+	admin, errAdmin := l.admin.open(ctx)
+	if err := errors.Join(errGRPC, errHTTP, errAdmin); err != nil {
+		for _, opened := range []net.Listener{grpc, http, admin} {
+			if opened != nil {
+				_ = opened.Close()
+			}
+		}
+		return server.Listeners{}, err
+	}
+	return server.Listeners{GRPC: grpc, HTTP: http, Admin: admin}, nil
+}
+
+// open opens one socket, or none if the endpoint is off.
+func (e endpoint) open(ctx context.Context) (net.Listener, error) {
+	if e.addr == "" {
+		return nil, nil //nolint:nilnil // as server.Listeners has it
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", e.addr)
+	if err != nil {
+		return nil, fmt.Errorf("--%s: %w", e.flag, err)
+	}
+	return l, nil
+}
+
+// reachable is addr as clients on this machine reach it: never a wildcard.
+func reachable(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", port)
+	}
+	return addr.String()
+}

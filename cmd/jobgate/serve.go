@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/jobgate/jobgate/server"
+	"github.com/jobgate/jobgate/upstream"
+)
+
+// serveCmd runs the gateway.
+type serveCmd struct {
+	Config string `help:"YAML file with settings, its keys spelt like these flags (grpc-addr: …)." placeholder:"FILE"`
+
+	Upstream            string        `group:"upstream" placeholder:"URL" help:"GitLab's base URL, with or without /api/v4. Either this or --sandbox."`
+	UpstreamTimeout     time.Duration `group:"upstream" placeholder:"DURATION" default:"30s" help:"How long GitLab may take for one call that is not a log."`
+	UpstreamIdleTimeout time.Duration `group:"upstream" placeholder:"DURATION" default:"30s" help:"How long GitLab may send nothing in the middle of a log."`
+	UpstreamMaxBody     byteSize      `group:"upstream" placeholder:"SIZE" default:"32MiB" help:"Largest answer taken from GitLab, logs aside; KiB, MiB, GiB or bytes."`
+
+	GRPCAddr       string `name:"grpc-addr" group:"listen" placeholder:"HOST:PORT" default:"127.0.0.1:9090" help:"Where gRPC is served. Port 0 takes a free one."`
+	HTTPAddr       string `name:"http-addr" group:"listen" placeholder:"HOST:PORT" default:"127.0.0.1:8080" help:"Where HTTP is served: /healthz. Empty is off."`
+	AdminAddr      string `group:"listen" placeholder:"HOST:PORT" default:"127.0.0.1:9091" help:"Where health, metrics and profiles are served, always in plaintext. Empty is off."`
+	AllowPlaintext bool   `group:"listen" help:"Serve without TLS also on addresses that other machines can reach."`
+
+	GRPCCert      string `name:"grpc-cert" group:"tls" placeholder:"FILE" help:"Certificate chain (PEM) of the gRPC listener; with --grpc-key."`
+	GRPCKey       string `name:"grpc-key" group:"tls" placeholder:"FILE" help:"Private key (PEM) of the gRPC listener."`
+	HTTPCert      string `name:"http-cert" group:"tls" placeholder:"FILE" help:"Certificate chain (PEM) of the HTTP listener; with --http-key."`
+	HTTPKey       string `name:"http-key" group:"tls" placeholder:"FILE" help:"Private key (PEM) of the HTTP listener."`
+	TLSMinVersion string `name:"tls-min-version" group:"tls" placeholder:"1.2|1.3" enum:"1.2,1.3" default:"1.3" help:"Oldest TLS version that is accepted."`
+
+	ShutdownTimeout time.Duration `group:"operation" placeholder:"DURATION" default:"20s" help:"How long calls in progress may go on after SIGTERM."`
+	LogLevel        string        `group:"operation" placeholder:"debug|info|warn|error" enum:"debug,info,warn,error" default:"info" help:"Least severe log lines that are written, to standard error."`
+	LogFormat       string        `group:"operation" placeholder:"text|json" enum:"text,json" default:"text" help:"Form of the log lines."`
+
+	Sandbox      bool   `group:"sandbox" help:"Serve the built-in sandbox, a small GitLab. Either this or --upstream."`
+	SandboxSeed  uint64 `group:"sandbox" placeholder:"NUMBER" default:"1" help:"Seed of the sandbox's names and numbers."`
+	SandboxClock string `group:"sandbox" placeholder:"live|frozen" enum:"live,frozen" default:"live" help:"Whether time passes in the sandbox; frozen answers the same bytes always."`
+}
+
+// Help implements kong.HelpProvider.
+func (*serveCmd) Help() string {
+	return `Each caller's GitLab credential is passed on to GitLab with the call; the gateway has none of its own.
+
+Examples:
+
+    jobgate serve --sandbox
+    jobgate serve --upstream https://gitlab.example.com
+    jobgate serve --config /etc/jobgate.yaml --log-format json
+    jobgate serve --upstream https://gitlab.example.com --grpc-addr :9090 --grpc-cert cert.pem --grpc-key key.pem
+
+A configuration file:
+
+    upstream: https://gitlab.example.com
+    grpc-addr: 0.0.0.0:9090
+    grpc-cert: /etc/jobgate/cert.pem
+    grpc-key: /etc/jobgate/key.pem
+    http-addr: ""            # off
+    upstream-max-body: 64MiB
+
+SIGTERM and SIGINT drain the calls in progress, then exit with 0; a second one exits at once.`
+}
+
+// BeforeResolve implements kong's hook: it loads the configuration file.
+func (c *serveCmd) BeforeResolve(kctx *kong.Context, s *settings) error {
+	path := s.env["JOBGATE_CONFIG"]
+	for _, element := range kctx.Path {
+		if element.Flag != nil && element.Flag.Name == "config" {
+			path, _ = kctx.FlagValue(element.Flag).(string)
+		}
+	}
+	if path == "" {
+		return nil
+	}
+	file, err := loadConfig(path, kctx.Selected().Flags)
+	s.file = file
+	return err
+}
+
+// Run serves until ctx ends.
+func (c *serveCmd) Run(ctx context.Context, p *process, s *settings) error {
+	config, listening, err := c.check(s)
+	if err != nil {
+		return refused(err)
+	}
+	limitCollections()
+	log := c.logger(p.stderr)
+	listeners, err := listening.open(ctx)
+	if err != nil {
+		return err
+	}
+	base, closeSandbox, err := c.gitlab(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer closeSandbox()
+	api, err := upstream.New(base,
+		upstream.WithTimeout(c.UpstreamTimeout),
+		upstream.WithIdleTimeout(c.UpstreamIdleTimeout),
+		upstream.WithMaxBody(int64(c.UpstreamMaxBody)),
+		upstream.WithUserAgent("jobgate/"+config.Version))
+	if err != nil {
+		return refused(fmt.Errorf("%s: %w", s.name("upstream"), err))
+	}
+	defer api.Close()
+	gateway, err := server.New(config, api, log)
+	if err != nil {
+		return err
+	}
+	c.announce(ctx, log, p, listeners, base)
+	err = gateway.Run(ctx, listeners)
+	log.LogAttrs(context.WithoutCancel(ctx), slog.LevelInfo, "stopped", slog.Any("cause", context.Cause(ctx)))
+	return err
+}
+
+// check tells all that is wrong with the settings before anything is opened.
+func (c *serveCmd) check(s *settings) (server.Config, *listening, error) {
+	l, err := c.listening(s)
+	config := server.Config{
+		GRPCTLS: l.grpc.tls, HTTPTLS: l.http.tls,
+		ShutdownTimeout: c.ShutdownTimeout, Version: buildVersion(),
+	}
+	errs := []error{c.checkGitlab(s), c.checkBounds(s), err, config.Validate()}
+	return config, l, errors.Join(errs...)
+}
+
+// checkBounds refuses bounds that would let nothing through.
+func (c *serveCmd) checkBounds(s *settings) error {
+	var errs []error
+	if c.UpstreamTimeout <= 0 {
+		errs = append(errs, fmt.Errorf("%s: must be more than 0", s.name("upstream-timeout")))
+	}
+	if c.UpstreamIdleTimeout <= 0 {
+		errs = append(errs, fmt.Errorf("%s: must be more than 0", s.name("upstream-idle-timeout")))
+	}
+	if c.UpstreamMaxBody <= 0 {
+		errs = append(errs, fmt.Errorf("%s: must be more than 0", s.name("upstream-max-body")))
+	}
+	return errors.Join(errs...)
+}
+
+// limitCollections halves the number of garbage collections, unless the operator has
+// chosen: what lives is small, and nearly all memory is the garbage of single calls, so
+// that a heap of twice the usual size costs little and saves much of the collector's time.
+func limitCollections() {
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetGCPercent(200)
+	}
+}
