@@ -1,0 +1,88 @@
+# Jobgate. `make` alone lists the targets.
+
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+COMMIT ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+BUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
+
+# Tools, each at the version that its mod file pins. Their first run compiles them.
+BUF := go tool -modfile=tools/buf.mod buf
+LINT := go tool -modfile=tools/lint.mod golangci-lint
+
+PLATFORMS := linux-amd64 linux-arm64 darwin-amd64 darwin-arm64
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+
+.PHONY: run
+run: build ## build, and serve the built-in sandbox
+	bin/jobgate serve --sandbox
+
+.PHONY: build
+build: ## build bin/jobgate, static
+	$(BUILD) -o bin/jobgate ./cmd/jobgate
+
+.PHONY: test
+test: ## run all Go tests with the race detector, shuffled
+	go mod download
+	go test -race -shuffle=on ./...
+
+.PHONY: test-clients
+test-clients: build ## prove the stubs of other languages against the gateway
+	clients/run
+
+.PHONY: check
+check: check-go check-lint check-proto check-gen check-mod ## all that needs no test: format, lint, contract, generated code
+
+.PHONY: check-go
+check-go:
+	@unformatted=$$(find . -name '*.go' -not -path '*/node_modules/*' -not -path '*/.*/*' -print0 | xargs -0r gofmt -l); \
+	if [[ -n $$unformatted ]]; then echo 'not formatted with gofmt:' $$unformatted; exit 1; fi
+	go vet ./...
+
+.PHONY: check-lint
+check-lint:
+	$(LINT) run
+
+.PHONY: check-proto
+check-proto:
+	$(BUF) lint
+	$(BUF) format -d --exit-code
+	$(BUF) breaking --against proto/baseline.binpb
+
+# Generated elsewhere and compared, so that it tells missing, changed and left-over files
+# whatever git knows of them, and changes nothing.
+.PHONY: check-gen
+check-gen:
+	@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
+	$(BUF) generate --output "$$fresh"; \
+	diff -r "$$fresh/gen" gen || { echo 'gen/ is not what the protos say: make generate'; exit 1; }
+
+.PHONY: check-mod
+check-mod:
+	go mod tidy -diff
+
+.PHONY: generate
+generate: ## write gen/ anew from proto/
+	$(BUF) generate
+
+.PHONY: bench
+bench: ## measure what the gateway costs, against its alternatives
+	cd bench && go run .
+
+.PHONY: release
+release: ## build for all platforms into dist/, with SHA256SUMS
+	rm -rf dist
+	mkdir dist
+	@for platform in $(PLATFORMS); do \
+		echo "dist/jobgate-$(VERSION)-$$platform"; \
+		GOOS=$${platform%-*} GOARCH=$${platform#*-} \
+			$(BUILD) -o "dist/jobgate-$(VERSION)-$$platform" ./cmd/jobgate; \
+	done
+	cd dist && sha256sum jobgate-* > SHA256SUMS
