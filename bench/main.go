@@ -1,0 +1,190 @@
+// Command bench measures what a call through Jobgate costs, beside what it
+// costs through other gateways between the same client and the same upstream.
+// See README.md for what is compared and how to read the result.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jobgate/jobgate/bench/payload"
+)
+
+// gatewayName is the peer that the others are compared with.
+const gatewayName = "gateway"
+
+// bench is one run: its settings, and the processes that it started.
+type bench struct {
+	rounds   int
+	callers  int
+	roundCPU time.Duration
+	logSize  int64
+	profiles string
+	root     string
+	dir      string // temporary
+	match    *regexp.Regexp
+
+	binary   string // the gateway
+	upstream *peer
+	peers    []*peer
+}
+
+func main() {
+	// The kernel kills the children when the thread that started them ends, so
+	// they are all started here, on the thread that ends last.
+	runtime.LockOSThread()
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// run reads the flags, and is either a role or the benchmark.
+func run() error {
+	b := &bench{}
+	var cfg roleConfig
+	flag.IntVar(&b.rounds, "rounds", 5, "rounds per row and peer")
+	flag.IntVar(&b.callers, "callers", 16, "concurrent callers")
+	flag.DurationVar(&b.roundCPU, "round-cpu", time.Second, "processor time of the server that a round should take")
+	flag.StringVar(&b.profiles, "cpuprofile", "", "directory for a CPU profile of each row and peer")
+	flag.StringVar(&b.root, "root", "..", "the gateway's source")
+	flag.Int64Var(&cfg.logSize, "log-bytes", 1<<30, "size of the log")
+	names := flag.String("peers", "gateway,floor,memory,clientgo,vanguard", "who is measured; relay can be added")
+	match := flag.String("run", ".", "rows to measure: a regular expression for current/GetJob, zone/list20, seed/list100, log, codec, …")
+	quick := flag.Bool("quick", false, "a look: 2 rounds of 200 ms, a log of 64 MiB")
+	limit := flag.Duration("timeout", 40*time.Minute, "the run ends after this long at the latest")
+	roleName := flag.String("role", "", "for internal use: be one of the servers")
+	flag.StringVar(&cfg.upstream, "upstream", "", "for internal use: address of the fake upstream")
+	flag.Parse()
+	if *roleName != "" {
+		return runRole(*roleName, cfg)
+	}
+	if *quick {
+		b.rounds, b.roundCPU, cfg.logSize = 2, 200*time.Millisecond, 64<<20
+	}
+	if b.rounds < 1 || b.callers < 1 || cfg.logSize < 1 {
+		return errors.New("rounds, callers and log-bytes are at least 1")
+	}
+	var err error
+	if b.match, err = regexp.Compile(*match); err != nil {
+		return err
+	}
+	b.logSize = cfg.logSize
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, *limit)
+	defer cancel()
+	return b.run(ctx, strings.Split(*names, ","))
+}
+
+// run measures everything that the flags select.
+func (b *bench) run(ctx context.Context, names []string) (err error) {
+	if b.dir, err = os.MkdirTemp("", "jobgate-bench-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(b.dir)
+	defer b.stop()
+	if slices.Contains(names, gatewayName) {
+		if b.binary, err = buildGateway(ctx, b.root, b.dir); err != nil {
+			return err
+		}
+	}
+	if b.upstream, err = startRole(ctx, "upstream", roleConfig{logSize: b.logSize}); err != nil {
+		return err
+	}
+	if b.profiles != "" {
+		if err := os.MkdirAll(b.profiles, 0o755); err != nil {
+			return err
+		}
+	}
+	b.printHeader(os.Stdout)
+	if err := b.runRows(ctx, names); err != nil {
+		return err
+	}
+	if b.match.MatchString("log") && b.binary != "" {
+		if err := b.runLog(ctx); err != nil {
+			return err
+		}
+	}
+	if b.match.MatchString("codec") {
+		return b.runCodec(ctx)
+	}
+	return nil
+}
+
+// runRows measures the calls, variant by variant.
+func (b *bench) runRows(ctx context.Context, names []string) error {
+	for _, v := range payload.Variants {
+		for _, r := range rows {
+			if !b.match.MatchString(v.Name + "/" + r.name) {
+				continue
+			}
+			if err := b.startPeers(ctx, names); err != nil {
+				return err
+			}
+			size, err := answerSize(v, r)
+			if err != nil {
+				return err
+			}
+			measured, err := b.measureRow(ctx, v, r)
+			if err != nil {
+				return err
+			}
+			printRow(os.Stdout, v, r, size, measured)
+		}
+	}
+	b.stopPeers()
+	return nil
+}
+
+// startPeers starts the peers, unless they run already.
+func (b *bench) startPeers(ctx context.Context, names []string) error {
+	if len(b.peers) > 0 {
+		return nil
+	}
+	for _, name := range names {
+		p, err := b.start(ctx, name)
+		if err != nil {
+			return err
+		}
+		b.peers = append(b.peers, p)
+		if err := p.dial(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// start starts one server in front of the fake upstream.
+func (b *bench) start(ctx context.Context, name string) (*peer, error) {
+	upstream := "http://" + b.upstream.addr
+	if name == gatewayName {
+		return startGateway(ctx, b.binary, b.dir, upstream)
+	}
+	return startRole(ctx, name, roleConfig{upstream: upstream, logSize: b.logSize})
+}
+
+// stopPeers ends the servers, and stop the fake upstream too.
+func (b *bench) stopPeers() {
+	for _, p := range b.peers {
+		p.stop()
+	}
+	b.peers = nil
+}
+
+func (b *bench) stop() {
+	b.stopPeers()
+	if b.upstream != nil {
+		b.upstream.stop()
+	}
+}
