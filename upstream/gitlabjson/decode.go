@@ -3,6 +3,7 @@ package gitlabjson
 import (
 	"bytes"
 	"math/bits"
+	"sync"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -10,8 +11,9 @@ import (
 // AppendWire appends the wire form of the JSON object in json to dst. On an
 // error, an [*Error], the result is dst as it was.
 func (t *Table) AppendWire(dst, json []byte) ([]byte, error) {
-	var room [16]span
-	d := decoder{scanner: scanner{src: json, depth: 1}, dst: dst, names: room[:0]}
+	room := newScratch()
+	defer scratches.Put(room)
+	d := decoder{scanner: scanner{src: json, depth: 1}, dst: dst, names: room.names[:0]}
 	if d.peek() != '{' {
 		d.fail("an object")
 	} else if d.object(t, nil) {
@@ -24,11 +26,13 @@ func (t *Table) AppendWire(dst, json []byte) ([]byte, error) {
 // dst, each as one occurrence of the repeated field of that number. On an error,
 // an [*Error], the result is dst as it was.
 func (t *Table) AppendWireList(dst, json []byte, number protowire.Number) ([]byte, error) {
-	var room [16]span
-	d := decoder{scanner: scanner{src: json}, dst: dst, names: room[:0]}
+	room := newScratch()
+	defer scratches.Put(room)
+	room.memos = memos{}
+	d := decoder{scanner: scanner{src: json}, dst: dst, names: room.names[:0], memos: &room.memos}
 	var tag [protowireMax]byte
 	list := field{
-		tag: string(protowire.AppendTag(tag[:0], number, protowire.BytesType)), sub: t, width: 2,
+		tag: string(protowire.AppendTag(tag[:0], number, protowire.BytesType)), sub: t, width: 2, memo: maxMemos,
 	}
 	if d.peek() != '[' {
 		d.fail("an array")
@@ -78,6 +82,24 @@ type decoder struct {
 	scanner
 	dst   []byte
 	names []span // names of the objects being read that must not come twice
+	memos *memos // nil unless a list is read
+
+	residues int // entries of the residue so far
+}
+
+// scratch is memory that a decoder needs while it runs.
+type scratch struct {
+	names [16]span
+	memos memos
+}
+
+var scratches sync.Pool
+
+func newScratch() *scratch {
+	if s, ok := scratches.Get().(*scratch); ok {
+		return s
+	}
+	return new(scratch)
 }
 
 // span is a place in dst.
@@ -124,7 +146,9 @@ func (d *decoder) object(t *Table, last map[string]int) bool {
 				return false
 			}
 		}
-		if more, ok = d.separator('}'); !ok {
+		if d.pos < len(d.src) && d.src[d.pos] == ',' {
+			d.pos++
+		} else if more, ok = d.separator('}'); !ok {
 			return false
 		}
 	}
@@ -158,7 +182,8 @@ func (d *decoder) again(t *Table, begin, mark, base int) bool {
 			break
 		}
 	}
-	d.pos, d.dst = begin, d.dst[:mark]
+	d.pos = begin
+	d.truncate(mark)
 	return d.object(t, last)
 }
 
@@ -245,6 +270,7 @@ func (d *decoder) extra(name, raw []byte) bool {
 	for len(raw) > 0 && raw[0] <= ' ' {
 		raw = raw[1:]
 	}
+	d.residues++
 	size := 2 + protowire.SizeBytes(len(name)) + protowire.SizeBytes(len(raw))
 	d.dst = protowire.AppendTag(d.dst, extraField, protowire.BytesType)
 	d.dst = protowire.AppendVarint(d.dst, uint64(size))
@@ -289,6 +315,7 @@ func (d *decoder) close(at, width int) {
 		d.dst = append(d.dst, make([]byte, max(0, need-width))...)
 		copy(d.dst[at+need-width:], d.dst[at:at+size])
 		d.dst = d.dst[:at+need-width+size]
+		d.forget(at)
 		at += need - width
 		width = need
 	}

@@ -46,6 +46,7 @@ type field struct {
 	presence bool   // the field tells unset from zero
 	nullable bool   // null is the unset field
 	always   bool   // the member is always there
+	memo     int    // index in memos, maxMemos for none
 	width    int    // guess of how many bytes the length of an entity takes
 	words    *words // of an enum
 	texts    []string
@@ -70,19 +71,24 @@ func TableOf(m protoreflect.ProtoMessage) *Table {
 // panics on a contract that this package has no rule for, which only a change
 // of the .proto files can bring about.
 func mustCompile(roots []protoreflect.ProtoMessage) map[protoreflect.FullName]*Table {
-	all := map[protoreflect.FullName]*Table{}
+	c := compiler{tables: map[protoreflect.FullName]*Table{}}
 	for _, m := range roots {
-		compile(all, m.ProtoReflect().Descriptor())
+		c.compile(m.ProtoReflect().Descriptor())
 	}
-	return all
+	return c.tables
 }
 
-func compile(all map[protoreflect.FullName]*Table, md protoreflect.MessageDescriptor) *Table {
-	if t, ok := all[md.FullName()]; ok {
+type compiler struct {
+	tables map[protoreflect.FullName]*Table
+	memos  int // how many were given out
+}
+
+func (c *compiler) compile(md protoreflect.MessageDescriptor) *Table {
+	if t, ok := c.tables[md.FullName()]; ok {
 		return t
 	}
 	t := &Table{name: md.FullName()}
-	all[md.FullName()] = t
+	c.tables[md.FullName()] = t
 	for i := range t.index {
 		t.index[i] = -1
 	}
@@ -95,7 +101,7 @@ func compile(all map[protoreflect.FullName]*Table, md protoreflect.MessageDescri
 		if len(t.fields) == 64 || fd.Number() >= 64 {
 			panic(fmt.Sprintf("gitlabjson: %s has more fields than a table holds", md.FullName()))
 		}
-		f := newField(all, fd)
+		f := c.field(fd)
 		if f.always {
 			t.always |= 1 << len(t.fields)
 		}
@@ -107,7 +113,7 @@ func compile(all map[protoreflect.FullName]*Table, md protoreflect.MessageDescri
 	return t
 }
 
-func newField(all map[protoreflect.FullName]*Table, fd protoreflect.FieldDescriptor) field {
+func (c *compiler) field(fd protoreflect.FieldDescriptor) field {
 	f := field{
 		name:     string(fd.Name()),
 		quoted:   `"` + string(fd.Name()) + `":`,
@@ -115,6 +121,7 @@ func newField(all map[protoreflect.FullName]*Table, fd protoreflect.FieldDescrip
 		number:   fd.Number(),
 		presence: fd.HasPresence(),
 		always:   !conditional[fd.FullName()],
+		memo:     maxMemos,
 	}
 	f.nullable = f.always && f.presence
 	f.tag = string(protowire.AppendTag(nil, f.number, wireTypes[f.kind]))
@@ -122,10 +129,14 @@ func newField(all map[protoreflect.FullName]*Table, fd protoreflect.FieldDescrip
 	case kindEnum:
 		f.words, f.texts = enumWords(fd.Enum())
 	case kindEntity, kindEntities:
-		f.sub = compile(all, fd.Message())
+		f.sub = c.compile(fd.Message())
 		f.width = 2
 		if fd.Message().Fields().Len() <= 6 {
 			f.width = 1
+		}
+		if f.kind == kindEntity && c.memos < maxMemos {
+			f.memo = c.memos
+			c.memos++
 		}
 	}
 	return f

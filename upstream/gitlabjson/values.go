@@ -62,7 +62,7 @@ func (d *decoder) value(t *Table, f *field) bool {
 	}
 	d.names, d.depth = d.names[:base], depth
 	if !fits {
-		d.dst = d.dst[:mark]
+		d.truncate(mark)
 		d.pos = start
 		if !d.skip() {
 			return false
@@ -188,6 +188,10 @@ func (d *decoder) enum(t *Table, f *field) (fits, exact bool) {
 }
 
 func (d *decoder) entity(f *field) bool {
+	if d.recall(f) {
+		return true
+	}
+	json, wire, residues := d.pos, len(d.dst), d.residues
 	d.dst = append(d.dst, f.tag...)
 	at := d.open(f.width)
 	d.depth++
@@ -196,6 +200,7 @@ func (d *decoder) entity(f *field) bool {
 	}
 	d.depth--
 	d.close(at, f.width)
+	d.remember(f, json, wire, residues)
 	return true
 }
 
