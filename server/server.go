@@ -61,11 +61,18 @@ func New(cfg Config, api *upstream.Client, log *slog.Logger) (*Server, error) {
 	return s, nil
 }
 
+// streamWorkers are the goroutines that serve calls one after the other; beyond them a
+// call has one of its own. Theirs have stacks of the right size already.
+const streamWorkers = 64
+
 func grpcOptions(cfg Config, c *chain) []grpc.ServerOption {
+	pool := new(bufferPool)
 	options := []grpc.ServerOption{
+		grpc.ForceServerCodecV2(codec{pool}),
+		grpc.NumStreamWorkers(streamWorkers),
 		grpc.UnaryInterceptor(c.unary),
 		grpc.StreamInterceptor(c.stream),
-		experimental.BufferPool(new(bufferPool)),
+		experimental.BufferPool(pool),
 		grpc.WriteBufferSize(64 << 10),
 		grpc.MaxHeaderListSize(64 << 10), // a token may have 8 KiB
 		grpc.ConnectionTimeout(20 * time.Second),
