@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"runtime/debug"
 	"strings"
@@ -30,6 +31,8 @@ func (c *chain) unary(
 			resp = nil
 		}
 	}()
+	ctx, cancel := ahead(ctx)
+	defer cancel()
 	ctx, err = call.admit(ctx)
 	if err != nil {
 		return nil, err
@@ -42,12 +45,25 @@ func (c *chain) unary(
 }
 
 func (c *chain) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
-	ctx, cancel := context.WithCancelCause(ss.Context())
+	early, done := ahead(ss.Context())
+	defer done()
+	ctx, cancel := context.WithCancelCause(early)
 	defer cancel(nil)
 	defer context.AfterFunc(c.life, func() { cancel(errShutdown) })()
 	s := &serverStream{ServerStream: ss, ctx: ctx, call: newCall(info.FullMethod, nil)}
 	defer func() { err = c.end(ctx, s.call, recover(), err) }()
 	return handler(srv, s)
+}
+
+// ahead ends a call a little before the caller's deadline: at the deadline itself gRPC
+// resets the stream, and the caller would see CANCELLED without a reason.
+func ahead(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return ctx, func() {}
+	}
+	margin := min(time.Until(deadline)/8, 10*time.Millisecond)
+	return context.WithDeadline(ctx, deadline.Add(-margin))
 }
 
 // serverStream admits the call when its request arrives, and sends GitLab's headers
@@ -116,6 +132,15 @@ func (c *call) admit(ctx context.Context) (context.Context, error) {
 	return upstream.WithCall(ctx, &c.Call), nil
 }
 
+// answered says that an error is GitLab's own: its words are the caller's to read.
+func answered(err error) bool {
+	e, ok := errors.AsType[*upstream.Error](err)
+	return ok && e.Kind == upstream.Answered
+}
+
+// maxLogged is how much of an error's text is logged.
+const maxLogged = 1 << 10
+
 // end turns the outcome of a call into its status, and logs it.
 func (c *chain) end(ctx context.Context, call *call, panicked any, err error) error {
 	if panicked != nil {
@@ -138,6 +163,9 @@ func (c *chain) end(ctx context.Context, call *call, panicked any, err error) er
 	}
 	if st.code != 0 {
 		attrs = append(attrs, slog.String("reason", st.reason), slog.String("request_id", call.requestID()))
+		if level >= slog.LevelWarn && !answered(err) {
+			attrs = append(attrs, slog.String("error", call.Credential.Scrub(cut(err.Error(), maxLogged))))
+		}
 	}
 	c.log.LogAttrs(ctx, level, "call", attrs...)
 	return st.Err()

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -60,6 +62,9 @@ func plainOutcome(c *call, code codes.Code, reason jobgatev1.ErrorReason, messag
 // upstreamOutcome is that of an error of the upstream client's.
 func upstreamOutcome(c *call, r row, e *upstream.Error) outcome {
 	message := c.Credential.Scrub(messageOf(e))
+	if r.reason == jobgatev1.ErrorReason_ERROR_REASON_WRITE_OUTCOME_UNKNOWN {
+		message = "the write was sent, and its outcome is not known: " + message
+	}
 	info := &errdetails.ErrorInfo{
 		Reason: reasonName(r.reason), Domain: domain,
 		Metadata: map[string]string{"request_id": c.requestID()},
@@ -86,10 +91,27 @@ func upstreamOutcome(c *call, r row, e *upstream.Error) outcome {
 	return outcome{code: r.code, reason: info.GetReason(), message: message, details: fit(message, details)}
 }
 
-// messageOf is the upstream's words where it has some, else what went wrong.
+// messageOf is GitLab's words where it has some, else what went wrong, without the
+// addresses that errors of the network hold; the log has those.
 func messageOf(e *upstream.Error) string {
-	if e.Kind == upstream.Answered && e.Message != "" {
+	switch e.Kind {
+	case upstream.Answered:
 		return e.Message
+	case upstream.Invalid:
+		var all violations
+		for _, v := range e.Violations {
+			all.add(v.Field, v.Rule)
+		}
+		return all.String()
+	case upstream.NotSent:
+		return "gitlab cannot be reached"
+	case upstream.Interrupted:
+		for _, own := range []error{upstream.ErrUpstreamTimeout, upstream.ErrLogIdle, context.DeadlineExceeded, context.Canceled} {
+			if errors.Is(e, own) {
+				return own.Error()
+			}
+		}
+		return "the connection to gitlab broke"
 	}
 	return e.Error()
 }

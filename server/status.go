@@ -61,6 +61,7 @@ var table = []row{
 	{"405 moved project", says(405, "moved projects"), codes.InvalidArgument, jobgatev1.ErrorReason_ERROR_REASON_PROJECT_MOVED},
 	{"405", statusIs(405), codes.InvalidArgument, jobgatev1.ErrorReason_ERROR_REASON_INVALID_REQUEST},
 	{"409", statusIs(409), codes.Aborted, jobgatev1.ErrorReason_ERROR_REASON_UPSTREAM_CONFLICT},
+	{"413, 414, 431", tooLarge, codes.InvalidArgument, jobgatev1.ErrorReason_ERROR_REASON_INVALID_REQUEST},
 	{"422", statusIs(422), codes.InvalidArgument, jobgatev1.ErrorReason_ERROR_REASON_INVALID_REQUEST},
 	{"429", statusIs(429), codes.ResourceExhausted, jobgatev1.ErrorReason_ERROR_REASON_UPSTREAM_LIMITED},
 	{"502, 503, 504 on a read", unavailable, codes.Unavailable, jobgatev1.ErrorReason_ERROR_REASON_UPSTREAM_UNAVAILABLE},
@@ -110,6 +111,12 @@ func onJob(status int) matcher {
 		_, ok := c.req.(interface{ GetJobId() int64 })
 		return ok && e.Status == status && e.Message == "404 Not found"
 	}
+}
+
+// tooLarge says that the request is too large for GitLab, or for what is before it.
+func tooLarge(e *upstream.Error, _ *call) bool {
+	return e.Status == http.StatusRequestEntityTooLarge || e.Status == http.StatusRequestURITooLong ||
+		e.Status == http.StatusRequestHeaderFieldsTooLarge
 }
 
 func unavailable(e *upstream.Error, _ *call) bool {

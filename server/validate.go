@@ -17,6 +17,15 @@ type violation struct{ field, rule string }
 
 func (v *violations) add(field, rule string) { *v = append(*v, violation{field, rule}) }
 
+// String names each field and its rule.
+func (v *violations) String() string {
+	parts := make([]string, len(*v))
+	for i, one := range *v {
+		parts[i] = one.field + " " + one.rule
+	}
+	return strings.Join(parts, "; ")
+}
+
 // err is nil if no rule is broken.
 func (v *violations) err() error {
 	if len(*v) == 0 {
@@ -31,13 +40,7 @@ func invalid(field, rule string) error { return &invalidError{violations{{field,
 // invalidError says that the request breaks rules of the gateway.
 type invalidError struct{ violations violations }
 
-func (e *invalidError) Error() string {
-	parts := make([]string, len(e.violations))
-	for i, v := range e.violations {
-		parts[i] = v.field + " " + v.rule
-	}
-	return strings.Join(parts, "; ")
-}
+func (e *invalidError) Error() string { return e.violations.String() }
 
 // unimplementedError says that the request uses what this version lacks.
 type unimplementedError struct{ field, what string }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 )
 
 // send asks once and returns an answer of success, whose body the caller closes.
@@ -14,7 +15,11 @@ func (c *Client) send(ctx, caller context.Context, r *request) (*http.Response, 
 		call.Reply = Reply{}
 	}
 	var sent proof
-	resp, err := c.transport.RoundTrip(c.build(sent.watch(ctx), r))
+	watched := ctx
+	if r.isWrite() { // of a read nobody asks whether it was sent
+		watched = sent.watch(ctx)
+	}
+	resp, err := c.transport.RoundTrip(c.build(watched, r))
 	if err != nil {
 		return nil, c.notAnswered(ctx, caller, r, &sent, err)
 	}
@@ -36,7 +41,7 @@ func (c *Client) notAnswered(ctx, caller context.Context, r *request, sent *proo
 		return r.invalid(refused)
 	}
 	e := &Error{Op: r.op.String(), Kind: Interrupted, Write: r.isWrite(), Err: cause(ctx, caller, err)}
-	if sent.nothingWritten(c.provable, err) {
+	if sent.nothingWritten(c.provable && r.isWrite(), err) {
 		e.Kind = NotSent
 	}
 	return e
@@ -47,7 +52,7 @@ type encoder func(dst, json []byte) ([]byte, error)
 
 // fetch asks for JSON and returns it as wire bytes of its own.
 func (c *Client) fetch(caller context.Context, r *request, encode encoder) ([]byte, http.Header, error) {
-	ctx, cancel := context.WithTimeoutCause(caller, c.timeout, ErrUpstreamTimeout)
+	ctx, cancel := c.bounded(caller)
 	defer cancel()
 	resp, err := c.send(ctx, caller, r)
 	if err != nil {
@@ -67,6 +72,15 @@ func (c *Client) fetch(caller context.Context, r *request, encode encoder) ([]by
 		return nil, nil, r.malformed(resp, json.bytes, err)
 	}
 	return wire, resp.Header, nil
+}
+
+// bounded ends a call at the client's own timeout, unless the caller's deadline comes
+// first in any case.
+func (c *Client) bounded(caller context.Context) (context.Context, context.CancelFunc) {
+	if deadline, ok := caller.Deadline(); ok && time.Until(deadline) < c.timeout {
+		return caller, func() {}
+	}
+	return context.WithTimeoutCause(caller, c.timeout, ErrUpstreamTimeout)
 }
 
 // bodyFailed makes the error of an answer that could not be read to its end.
