@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/jobgate/jobgate/upstream"
 )
@@ -38,6 +39,9 @@ func (c *chain) unary(
 		return nil, err
 	}
 	resp, err = handler(ctx, req)
+	if m, ok := resp.(proto.Message); ok && err == nil && call.Lease != nil {
+		resp = leased{m, call.Lease}
+	}
 	if md := call.replyHeader(); md != nil {
 		_ = grpc.SetHeader(ctx, md) // fails only once the call is over
 	}

@@ -8,6 +8,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jobgate/jobgate/upstream"
 )
 
 // codec is gRPC's protobuf codec with two differences: it takes its memory from the
@@ -20,24 +22,44 @@ var _ encoding.CodecV2 = codec{}
 // Name is that of protobuf: the content type stays application/grpc+proto.
 func (codec) Name() string { return "proto" }
 
+// leased is an answer that nobody but gRPC holds any more: once it is sent, the memory
+// of its wire bytes is given back.
+type leased struct {
+	proto.Message
+	lease *upstream.Lease
+}
+
 // Marshal gives gRPC the wire form of v. The bytes of a wire-backed message must not
 // change any more.
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
-	m, err := protoMessage(v)
+	m, lease, err := protoMessage(v)
 	if err != nil {
 		return nil, err
 	}
 	r := m.ProtoReflect()
-	wire := r.GetUnknown()
-	switch {
-	case mem.IsBelowBufferPoolingThreshold(len(wire)):
+	wire := []byte(r.GetUnknown())
+	if mem.IsBelowBufferPoolingThreshold(len(wire)) {
+		defer lease.Release()
 		return c.marshal(m)
-	case proto.Size(m) == len(wire):
-		return mem.BufferSlice{mem.SliceBuffer(wire)}, nil
 	}
-	data, err := c.marshal(typed(r))
-	return append(data, mem.SliceBuffer(wire)), err
+	var data mem.BufferSlice
+	if proto.Size(m) != len(wire) {
+		if data, err = c.marshal(typed(r)); err != nil {
+			return nil, err
+		}
+	}
+	if lease == nil {
+		return append(data, mem.SliceBuffer(wire)), nil
+	}
+	return append(data, mem.NewBuffer(&wire, leasePool{lease})), nil
 }
+
+// leasePool gives a lease back when gRPC gives its buffer back.
+type leasePool struct{ *upstream.Lease }
+
+func (leasePool) Get(length int) *[]byte { return new(make([]byte, length)) }
+
+func (l leasePool) Put(*[]byte) { l.Release() }
 
 // typed is a message of those fields of r that are set: of a page, say, whose entries
 // are wire bytes and whose next token is not.
@@ -68,7 +90,7 @@ func (c codec) marshal(m proto.Message) (mem.BufferSlice, error) {
 
 // Unmarshal reads a request.
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
-	m, err := protoMessage(v)
+	m, _, err := protoMessage(v)
 	if err != nil {
 		return err
 	}
@@ -77,12 +99,14 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	return proto.Unmarshal(buf.ReadOnlyData(), m)
 }
 
-func protoMessage(v any) (proto.Message, error) {
+func protoMessage(v any) (proto.Message, *upstream.Lease, error) {
 	switch v := v.(type) {
+	case leased:
+		return v.Message, v.lease, nil
 	case proto.Message:
-		return v, nil
+		return v, nil, nil
 	case protoadapt.MessageV1:
-		return protoadapt.MessageV2Of(v), nil
+		return protoadapt.MessageV2Of(v), nil, nil
 	}
-	return nil, fmt.Errorf("%T is no protobuf message", v)
+	return nil, nil, fmt.Errorf("%T is no protobuf message", v)
 }

@@ -16,6 +16,9 @@ type Call struct {
 	KeepRedirects bool
 	// Reply is set by the method.
 	Reply Reply
+	// Lease is set by a method that answers a wire-backed message: the memory of its
+	// bytes, for the one who holds the message to give back.
+	Lease *Lease
 }
 
 // Reply is how GitLab answered, with success or error. It is zero if it did not.

@@ -121,7 +121,7 @@ func encodePlayed(dst, json []byte) ([]byte, error) {
 	}
 	entity, err := table.AppendWire(make([]byte, 0, len(json)*3/4), json)
 	if err != nil {
-		return nil, err
+		return dst, err
 	}
 	dst = protowire.AppendTag(dst, field, protowire.BytesType)
 	return protowire.AppendBytes(dst, entity), nil

@@ -12,7 +12,7 @@ import (
 func (c *Client) send(ctx, caller context.Context, r *request) (*http.Response, error) {
 	call := CallFrom(ctx)
 	if call != nil {
-		call.Reply = Reply{}
+		call.Reply, call.Lease = Reply{}, nil
 	}
 	var sent proof
 	watched := ctx
@@ -67,9 +67,15 @@ func (c *Client) fetch(caller context.Context, r *request, encode encoder) ([]by
 	if err != nil {
 		return nil, nil, r.bodyFailed(ctx, caller, resp, err)
 	}
-	wire, err := encode(make([]byte, 0, len(json.bytes)*3/4), json.bytes)
+	lease := newLease(len(json.bytes) * 3 / 4)
+	wire, err := encode(lease.bytes, json.bytes)
 	if err != nil {
+		lease.Release()
 		return nil, nil, r.malformed(resp, json.bytes, err)
+	}
+	if call := CallFrom(caller); call != nil {
+		lease.bytes = wire
+		call.Lease = lease
 	}
 	return wire, resp.Header, nil
 }
