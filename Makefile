@@ -76,6 +76,10 @@ generate: ## write gen/ anew from proto/
 bench: ## measure what the gateway costs, against its alternatives
 	cd bench && go run .
 
+.PHONY: teeth
+teeth: ## prove that tests catch the faults they are for: each committed mutation must fail one
+	tools/teeth/run
+
 .PHONY: release
 release: ## build for all platforms into dist/, with SHA256SUMS
 	rm -rf dist
