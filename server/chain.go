@@ -32,7 +32,7 @@ func (c *chain) unary(
 			resp = nil
 		}
 	}()
-	ctx, cancel := ahead(ctx)
+	ctx, cancel := c.alive(ctx)
 	defer cancel()
 	ctx, err = call.admit(ctx)
 	if err != nil {
@@ -49,25 +49,30 @@ func (c *chain) unary(
 }
 
 func (c *chain) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
-	early, done := ahead(ss.Context())
-	defer done()
-	ctx, cancel := context.WithCancelCause(early)
-	defer cancel(nil)
-	defer context.AfterFunc(c.life, func() { cancel(errShutdown) })()
+	ctx, cancel := c.alive(ss.Context())
+	defer cancel()
 	s := &serverStream{ServerStream: ss, ctx: ctx, call: newCall(info.FullMethod, nil)}
 	defer func() { err = c.end(ctx, s.call, recover(), err) }()
 	return handler(srv, s)
 }
 
-// ahead ends a call a little before the caller's deadline: at the deadline itself gRPC
-// resets the stream, and the caller would see CANCELLED without a reason.
-func ahead(ctx context.Context) (context.Context, context.CancelFunc) {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return ctx, func() {}
+// alive is the context of a call. It ends when the server aborts its calls, early
+// enough to tell the caller so, and a little before the caller's deadline: at the
+// deadline itself gRPC resets the stream, and the caller would see CANCELLED without a
+// reason.
+func (c *chain) alive(ctx context.Context) (context.Context, context.CancelFunc) {
+	late := func() {}
+	if deadline, ok := ctx.Deadline(); ok {
+		margin := min(time.Until(deadline)/8, 10*time.Millisecond)
+		ctx, late = context.WithDeadline(ctx, deadline.Add(-margin))
 	}
-	margin := min(time.Until(deadline)/8, 10*time.Millisecond)
-	return context.WithDeadline(ctx, deadline.Add(-margin))
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(c.life, func() { cancel(errShutdown) })
+	return ctx, func() {
+		stop()
+		cancel(nil)
+		late()
+	}
 }
 
 // serverStream admits the call when its request arrives, and sends GitLab's headers

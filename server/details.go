@@ -106,7 +106,7 @@ func messageOf(e *upstream.Error) string {
 	case upstream.NotSent:
 		return "gitlab cannot be reached"
 	case upstream.Interrupted:
-		for _, own := range []error{upstream.ErrUpstreamTimeout, upstream.ErrLogIdle, context.DeadlineExceeded, context.Canceled} {
+		for _, own := range []error{errShutdown, upstream.ErrUpstreamTimeout, upstream.ErrLogIdle, context.DeadlineExceeded, context.Canceled} {
 			if errors.Is(e, own) {
 				return own.Error()
 			}

@@ -85,6 +85,8 @@ var errorCases = map[string]errorCase{
 	"HTML with 200":           {"the answer is not what the API promises", answer(200, asHTML, "<title>Sign in</title>"), getJob, failure{codes.Internal, "UPSTREAM_MALFORMED", ""}, ""},
 	"array for an object":     {"the answer is not what the API promises", answer(200, asJSON, `[]`), getJob, failure{codes.Internal, "UPSTREAM_MALFORMED", ""}, "an object"},
 	"object for an array":     {"the answer is not what the API promises", answer(200, asJSON, `{}`), listPipelineJobs, failure{codes.Internal, "UPSTREAM_MALFORMED", ""}, "an array"},
+	"304 unasked":             {"the answer is not what the API promises", answer(304, "", ""), getJob, failure{codes.Internal, "UPSTREAM_MALFORMED", ""}, "304"},
+	"206 unasked":             {"the answer is not what the API promises", answer(206, asJSON, `{"id":1}`), getJob, failure{codes.Internal, "UPSTREAM_MALFORMED", ""}, "206"},
 	"not UTF-8":               {"the answer is not what the API promises", answer(200, asJSON, "{\"name\":\"\xff\"}"), getJob, failure{codes.Internal, "UPSTREAM_MALFORMED", ""}, "UTF-8"},
 	"cut short":               {"the answer is not what the API promises", answer(200, asJSON, `{"id":1`), getJob, failure{codes.Internal, "UPSTREAM_MALFORMED", ""}, ""},
 	"redirect elsewhere":      {"3xx that is not followed", answer(302, asHTML, "", "Location", "https://elsewhere.example/x?private_token="+canary), getJob, failure{codes.Internal, "UPSTREAM_REDIRECTED", ""}, "elsewhere.example"},

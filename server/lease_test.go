@@ -7,6 +7,9 @@ import (
 	"sync"
 	"testing"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/encoding/gzip"
+
 	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
 )
 
@@ -26,15 +29,19 @@ func TestAnswersDoNotMix(t *testing.T) {
 	ctx := as(t, canary)
 	var all sync.WaitGroup
 	for caller := range 12 {
+		var options []grpc.CallOption
+		if caller%2 == 0 {
+			options = append(options, grpc.UseCompressor(gzip.Name))
+		}
 		all.Go(func() {
 			for i := range 60 {
 				n := int64(1000*caller + i + 1)
 				text := fmt.Sprint(n)
-				job, err := gw.jobs.GetJob(ctx, &jobgatev1.GetJobRequest{Project: "1", JobId: n})
+				job, err := gw.jobs.GetJob(ctx, &jobgatev1.GetJobRequest{Project: "1", JobId: n}, options...)
 				if err != nil || job.GetId() != n || job.GetName() != strings.Repeat(text, 1000) {
 					t.Errorf("job %d: %v, %v", n, job.GetId(), err)
 				}
-				page, err := gw.jobs.ListProjectJobs(ctx, &jobgatev1.ListProjectJobsRequest{Project: text})
+				page, err := gw.jobs.ListProjectJobs(ctx, &jobgatev1.ListProjectJobsRequest{Project: text}, options...)
 				if err != nil || len(page.GetJobs()) != 200 {
 					t.Errorf("list %d: %d jobs, %v", n, len(page.GetJobs()), err)
 				}

@@ -179,6 +179,34 @@ func TestStopEndsWhatOutlastsTheGrace(t *testing.T) {
 	}
 }
 
+// A write that GitLab has, and that the stop cuts off, is not told as never sent.
+func TestStopTellsOfWritesThatWereSent(t *testing.T) {
+	reached := make(chan struct{})
+	front := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(reached)
+		<-r.Context().Done()
+	}))
+	defer front.Close()
+	api, err := upstream.New(front.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer api.Close()
+	log, logs := quiet()
+	s, err := New(Config{ShutdownTimeout: 10 * time.Millisecond, Version: "test"}, api, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gw := run(t, s, logs)
+	result := make(chan error, 1)
+	go func() { result <- cancelJob(context.Background(), gw) }()
+	<-reached
+	if err := gw.stop(); err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	failure{codes.Unknown, "WRITE_OUTCOME_UNKNOWN", ""}.check(t, <-result)
+}
+
 func TestTLS(t *testing.T) {
 	front := httptest.NewTLSServer(http.NotFoundHandler()) // for its certificate
 	defer front.Close()

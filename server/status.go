@@ -24,6 +24,9 @@ type row struct {
 	reason jobgatev1.ErrorReason
 }
 
+// lost is the row of writes whose outcome is not known.
+var lost = row{"a write was sent and no usable answer came", lostWrite, codes.Unknown, jobgatev1.ErrorReason_ERROR_REASON_WRITE_OUTCOME_UNKNOWN}
+
 const reasonPrefix = "ERROR_REASON_"
 
 // table maps what the upstream client reports to statuses. It is the only such
@@ -33,7 +36,7 @@ var table = []row{
 	{"the caller's deadline passed", caused(context.DeadlineExceeded), codes.DeadlineExceeded, jobgatev1.ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED},
 	{"the caller went away", caused(context.Canceled), codes.Canceled, jobgatev1.ErrorReason_ERROR_REASON_CALL_CANCELED},
 	{"nothing could be sent", kind(upstream.NotSent), codes.Unavailable, jobgatev1.ErrorReason_ERROR_REASON_UPSTREAM_UNAVAILABLE},
-	{"a write was sent and no usable answer came", lostWrite, codes.Unknown, jobgatev1.ErrorReason_ERROR_REASON_WRITE_OUTCOME_UNKNOWN},
+	lost,
 	{"the connection broke or timed out on a read", kind(upstream.Interrupted), codes.Unavailable, jobgatev1.ErrorReason_ERROR_REASON_UPSTREAM_UNAVAILABLE},
 	{"the answer is larger than the bound", kind(upstream.TooLarge), codes.ResourceExhausted, jobgatev1.ErrorReason_ERROR_REASON_UPSTREAM_TOO_LARGE},
 	{"the answer is not what the API promises", kind(upstream.Malformed), codes.Internal, jobgatev1.ErrorReason_ERROR_REASON_UPSTREAM_MALFORMED},
@@ -165,10 +168,13 @@ func statusOf(ctx context.Context, c *call, err error) outcome {
 	if err == nil {
 		return outcome{}
 	}
-	if errors.Is(context.Cause(ctx), errShutdown) {
-		return plainOutcome(c, codes.Unavailable, jobgatev1.ErrorReason_ERROR_REASON_SHUTTING_DOWN, "the gateway is stopping")
-	}
-	if e, ok := errors.AsType[*upstream.Error](err); ok {
+	e, fromUpstream := errors.AsType[*upstream.Error](err)
+	switch stopping := errors.Is(context.Cause(ctx), errShutdown); {
+	case stopping && fromUpstream && lostWrite(e, c):
+		return upstreamOutcome(c, lost, e)
+	case stopping:
+		return plainOutcome(c, codes.Unavailable, jobgatev1.ErrorReason_ERROR_REASON_SHUTTING_DOWN, errShutdown.Error())
+	case fromUpstream:
 		return upstreamOutcome(c, rowFor(e, c), e)
 	}
 	if e, ok := errors.AsType[*invalidError](err); ok {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"sync"
 
 	"google.golang.org/protobuf/proto"
@@ -126,7 +127,7 @@ func (r *traceRead) open(ctx context.Context, at cursor) (err error) {
 func (r *traceRead) openAt(ctx context.Context, offset, compared int64) error {
 	part := upstream.TraceRange{Offset: offset}
 	if r.req.GetLimit() > 0 {
-		part.Limit = r.req.GetLimit() + compared
+		part.Limit = min(r.req.GetLimit(), math.MaxInt64-compared) + compared
 	}
 	log, err := r.api.Trace(ctx, r.req.GetProject(), r.req.GetJobId(), part, r.req.GetExtraParameters())
 	if err != nil {

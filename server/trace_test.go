@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"hash/crc64"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -232,6 +233,10 @@ func TestCursorsContinue(t *testing.T) {
 	limited, rest := readLog(t, gw, &jobgatev1.ReadTraceRequest{Limit: 5, Start: &jobgatev1.ReadTraceRequest_Cursor{Cursor: all[0].GetCursor()}})
 	if !bytes.Equal(limited, log[maxChunk:maxChunk+5]) || last(rest).GetReason() != jobgatev1.TraceEndReason_TRACE_END_REASON_LIMIT {
 		t.Errorf("%d bytes with a limit of 5", len(limited))
+	}
+	most, _ := readLog(t, gw, &jobgatev1.ReadTraceRequest{Limit: math.MaxInt64, Start: &jobgatev1.ReadTraceRequest_Cursor{Cursor: all[0].GetCursor()}})
+	if !bytes.Equal(most, log[maxChunk:]) {
+		t.Errorf("%d bytes with the largest limit", len(most))
 	}
 }
 

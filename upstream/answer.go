@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -16,7 +17,11 @@ func (r *request) refusal(call *Call, resp *http.Response) *Error {
 	e := r.about(Answered, resp, nil)
 	e.Body, e.Truncated = readStart(resp.Body)
 	e.RetryAfter = retryAfter(resp.StatusCode, resp.Header)
-	if resp.StatusCode/100 == 3 {
+	switch {
+	case resp.StatusCode == http.StatusNotModified:
+		e.Kind, e.Err = Malformed, fmt.Errorf("gitlab answered %d without being asked for that", resp.StatusCode)
+		return e
+	case resp.StatusCode/100 == 3:
 		e.Kind, e.Err = Redirected, redirected(resp.Header.Get("Location"))
 		return e
 	}

@@ -24,6 +24,9 @@ type Client struct {
 	noKeyset     atomic.Bool  // this GitLab refused keyset paging of jobs
 }
 
+// longest is the longest timeout: longer ones are mistakes.
+const longest = 24 * time.Hour
+
 // Option changes a default of [New].
 type Option func(*Client)
 
@@ -67,6 +70,9 @@ func New(base string, opts ...Option) (*Client, error) {
 	}
 	if c.timeout <= 0 || c.idle <= 0 || c.maxBody <= 0 {
 		return nil, errors.New("upstream: timeouts and the largest body must be positive")
+	}
+	if c.timeout > longest || c.idle > longest {
+		return nil, errors.New("upstream: timeouts must not be longer than 24 hours")
 	}
 	if c.innermost == nil {
 		c.innermost, c.provable = newTransport(), true

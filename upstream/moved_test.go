@@ -63,7 +63,7 @@ func TestRedirectsNotFollowed(t *testing.T) {
 		keep   bool
 	}{
 		"write": {301, true, false}, "found": {302, false, false}, "temporary": {307, true, false},
-		"permanent": {308, true, false}, "not modified": {304, false, false}, "as wanted": {301, false, true},
+		"permanent": {308, true, false}, "as wanted": {301, false, true},
 	} {
 		calls := 0
 		c := functionClient(t, func(*http.Request) (*http.Response, error) {

@@ -59,6 +59,9 @@ func (c *Client) fetch(caller context.Context, r *request, encode encoder) ([]by
 		return nil, nil, err
 	}
 	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode == http.StatusPartialContent {
+		return nil, nil, r.malformed(resp, nil, errors.New("gitlab answered a part, 206, without being asked for one"))
+	}
 	if err := checkType(resp.Header, "application/json"); err != nil {
 		return nil, nil, r.unexpected(resp, err)
 	}

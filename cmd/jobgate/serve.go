@@ -130,14 +130,17 @@ func (c *serveCmd) check(s *settings) (server.Config, *listening, error) {
 	return config, l, errors.Join(errs...)
 }
 
+// longestTimeout is what the client of GitLab takes.
+const longestTimeout = 24 * time.Hour
+
 // checkBounds refuses bounds that would let nothing through.
 func (c *serveCmd) checkBounds(s *settings) error {
 	var errs []error
-	if c.UpstreamTimeout <= 0 {
-		errs = append(errs, fmt.Errorf("%s: must be more than 0", s.name("upstream-timeout")))
+	if c.UpstreamTimeout <= 0 || c.UpstreamTimeout > longestTimeout {
+		errs = append(errs, fmt.Errorf("%s: must be more than 0, and at most 24h", s.name("upstream-timeout")))
 	}
-	if c.UpstreamIdleTimeout <= 0 {
-		errs = append(errs, fmt.Errorf("%s: must be more than 0", s.name("upstream-idle-timeout")))
+	if c.UpstreamIdleTimeout <= 0 || c.UpstreamIdleTimeout > longestTimeout {
+		errs = append(errs, fmt.Errorf("%s: must be more than 0, and at most 24h", s.name("upstream-idle-timeout")))
 	}
 	if c.UpstreamMaxBody <= 0 {
 		errs = append(errs, fmt.Errorf("%s: must be more than 0", s.name("upstream-max-body")))
