@@ -97,27 +97,6 @@ func (l *logCall) whole(ctx context.Context, part TraceRange) (*TraceReader, err
 	return t, nil
 }
 
-// slice reads a part of a GitLab that is known to send parts. If it turns out that
-// it does not any more, the answer is the whole log.
-func (l *logCall) slice(ctx context.Context, part TraceRange) (*TraceReader, error) {
-	ask := part.Limit
-	if ask > maxSlice {
-		ask = 0
-	}
-	t, err := l.open(ctx, part.Offset, ask)
-	if err != nil {
-		return nil, err
-	}
-	if ask > 0 && t.length > ask {
-		l.slices.ignored()
-		t.size, t.skip = t.length, part.Offset
-	} else if ask > 0 && t.length < 0 {
-		t.surprise = l.slices.forget
-	}
-	t.limit(part.Limit)
-	return t, nil
-}
-
 // beyondLogs is a place that no log reaches.
 const beyondLogs = 1 << 40
 
