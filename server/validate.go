@@ -1,7 +1,6 @@
 package server
 
 import (
-	"fmt"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -48,8 +47,9 @@ type unimplementedError struct{ field, what string }
 func (e *unimplementedError) Error() string { return e.field + ": " + e.what }
 
 // validate checks what the types of a request cannot, for all requests at once:
-// fields of the same name have the same rules. What only GitLab can judge is left to
-// GitLab; the project's rules are the upstream client's, which puts it into a path.
+// fields of the same name have the same rules. What becomes part of a request to GitLab
+// has its rules where that is made, in the upstream client; what only GitLab can judge
+// is left to GitLab.
 func validate(req any) error {
 	var v violations
 	if r, ok := req.(interface{ GetProject() string }); ok && r.GetProject() == "" {
@@ -61,19 +61,11 @@ func validate(req any) error {
 	if r, ok := req.(interface{ GetPipelineId() int64 }); ok && r.GetPipelineId() <= 0 {
 		v.add("pipeline_id", "must be positive")
 	}
-	if r, ok := req.(interface{ GetScope() []jobgatev1.JobStatus }); ok {
-		v.scope(r.GetScope())
-	}
 	if r, ok := req.(paged); ok {
 		v.paging(r)
 	}
 	if r, ok := req.(*jobgatev1.ReadTraceRequest); ok {
 		v.trace(r)
-	}
-	if r, ok := req.(interface {
-		GetExtraParameters() []*jobgatev1.Parameter
-	}); ok {
-		v.extraParameters(r.GetExtraParameters())
 	}
 	if err := v.err(); err != nil {
 		return err
@@ -93,14 +85,6 @@ func implemented(req any) error {
 	return nil
 }
 
-func (v *violations) scope(scope []jobgatev1.JobStatus) {
-	for i, s := range scope {
-		if _, known := jobgatev1.JobStatus_name[int32(s)]; s == 0 || !known {
-			v.add(fmt.Sprintf("scope[%d]", i), "must be a known state; send a newer word as extra parameter scope[]")
-		}
-	}
-}
-
 // paged is a request for a page of a list.
 type paged interface {
 	proto.Message
@@ -110,55 +94,7 @@ type paged interface {
 }
 
 func (v *violations) paging(r paged) {
-	if r.GetPageSize() < 0 {
-		v.add("page_size", "must not be negative")
-	}
 	if r.GetPaging() != nil && (r.GetPageSize() != 0 || r.GetPageToken() != "") {
 		v.add("paging", "must not be set together with page_size or page_token")
 	}
-}
-
-// Names of parameters that have another place, by what to use instead.
-var (
-	credentialNames = names("private_token", "access_token", "bearer_token", "job_token", "token", "sudo")
-	pathNames       = names("id", "job_id", "pipeline_id", "project_id")
-	pagingNames     = names("page", "per_page", "pagination", "cursor", "order_by", "sort")
-	sliceNames      = names("byte_offset", "byte_limit")
-)
-
-func names(all ...string) map[string]bool {
-	set := map[string]bool{}
-	for _, n := range all {
-		set[n] = true
-	}
-	return set
-}
-
-func (v *violations) extraParameters(all []*jobgatev1.Parameter) {
-	for i, p := range all {
-		field := fmt.Sprintf("extra_parameters[%d].name", i)
-		switch base := parameterBase(p.GetName()); {
-		case base == "":
-			v.add(field, "must not be empty")
-		case credentialNames[base]:
-			v.add(field, "must not be that of a credential; credentials travel in metadata")
-		case pathNames[base]:
-			v.add(field, "must not be that of a path parameter")
-		case pagingNames[base]:
-			v.add(field, "must not be that of a paging parameter; set page_size, page_token or paging")
-		case sliceNames[base]:
-			v.add(field, "must not be that of a slice; set offset, tail or limit")
-		case base == "_method":
-			v.add(field, "must not change the method")
-		}
-	}
-}
-
-// parameterBase is the name under which Rack files a parameter: without brackets and
-// what is in them, also those in front.
-func parameterBase(name string) string {
-	name = strings.TrimLeft(name, "[] \t\r\n\x00")
-	name, _, _ = strings.Cut(name, "[")
-	name = strings.TrimRight(name, "] \t\r\n\x00")
-	return strings.ToLower(name)
 }

@@ -141,7 +141,7 @@ func TestWrongInput(t *testing.T) {
 		"tail of no bytes":               {nil, trace(&jobgatev1.ReadTraceRequest{Start: &jobgatev1.ReadTraceRequest_TailBytes{}}), invalid("tail_bytes"), "from 1"},
 		"tail of too many lines":         {nil, trace(&jobgatev1.ReadTraceRequest{Start: &jobgatev1.ReadTraceRequest_TailLines{TailLines: 100_001}}), invalid("tail_lines"), "100000"},
 		"damaged cursor":                 {nil, trace(&jobgatev1.ReadTraceRequest{Start: &jobgatev1.ReadTraceRequest_Cursor{Cursor: "x"}}), invalid("cursor"), "unchanged"},
-		"slice parameter":                {nil, trace(&jobgatev1.ReadTraceRequest{ExtraParameters: extra("byte_offset", "1")}), invalid("extra_parameters[0].name"), "slice"},
+		"slice parameter":                {nil, trace(&jobgatev1.ReadTraceRequest{ExtraParameters: extra("byte_offset", "1")}), invalid("extra_parameters[0].name"), "part of a log"},
 		"log of a trigger job":           {nil, trace(&jobgatev1.ReadTraceRequest{JobId: sandbox.JobBridge}), noJob, "404 Not found"},
 		"log of a debug job for readers": {[]string{"private-token", sandbox.TokenReporter}, trace(&jobgatev1.ReadTraceRequest{JobId: sandbox.JobDebug}), failure{codes.PermissionDenied, "ACCESS_DENIED", ""}, "403 Forbidden"},
 	}

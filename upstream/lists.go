@@ -108,7 +108,7 @@ func (l *list) finish(size int32, own *jobgatev1.GitlabPaging, extra []*jobgatev
 		}
 		l.query.numbered(l.at, l.size)
 	}
-	return l.invalid(l.query.extra(extra, pagingNames...))
+	return l.invalid(l.query.extra(extra))
 }
 
 // page asks for a page and returns it with the place of the next one and the

@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -48,26 +47,36 @@ func (q *query) optionalBool(name string, value *bool) {
 	}
 }
 
-// Names that a caller may not send as parameters without a field: credentials,
-// which go in headers, what is in the path, and what would change the method.
-var reservedNames = []string{
-	"private_token", "access_token", "bearer_token", "job_token", "token", "sudo",
-	"id", "job_id", "pipeline_id", "_method",
-}
-
-// Names that have a field of their own in lists and logs.
-var (
-	pagingNames = []string{"page", "per_page", "pagination", "cursor", "order_by", "sort"}
-	sliceNames  = []string{"byte_offset", "byte_limit"}
+// Why a parameter may not be sent as one without a field.
+const (
+	isCredential = "must not be that of a credential, which has a header"
+	isInPath     = "must not be that of a path parameter"
+	isPaging     = "must not be that of a paging parameter, which has a field"
+	isSlice      = "must not be that of a part of a log, which has a field"
+	isMethod     = "must not change the method"
 )
 
-// extra adds the parameters without a field, as they came. The names in fields
-// are refused beside the reserved ones.
-func (q *query) extra(parameters []*jobgatev1.Parameter, fields ...string) error {
+// placed are the parameters that have a place of their own.
+var placed = map[string]string{
+	"private_token": isCredential, "access_token": isCredential, "bearer_token": isCredential,
+	"job_token": isCredential, "token": isCredential, "sudo": isCredential,
+	"id": isInPath, "job_id": isInPath, "pipeline_id": isInPath,
+	"page": isPaging, "per_page": isPaging, "pagination": isPaging,
+	"cursor": isPaging, "order_by": isPaging, "sort": isPaging,
+	"byte_offset": isSlice, "byte_limit": isSlice,
+	"_method": isMethod,
+}
+
+// extra adds the parameters without a field, as they came.
+func (q *query) extra(parameters []*jobgatev1.Parameter) error {
 	for i, p := range parameters {
 		name := rackName(p.GetName())
-		if slices.Contains(reservedNames, name) || slices.Contains(fields, name) {
-			return invalid("extra_parameters["+strconv.Itoa(i)+"].name", "must not be a reserved name")
+		rule := placed[name]
+		if name == "" {
+			rule = "must not be empty"
+		}
+		if rule != "" {
+			return invalid("extra_parameters["+strconv.Itoa(i)+"].name", rule)
 		}
 		q.text(p.GetName(), p.GetValue())
 	}
@@ -77,11 +86,12 @@ func (q *query) extra(parameters []*jobgatev1.Parameter, fields ...string) error
 // rackName is the parameter that Rack would take name for: it passes over
 // brackets in front, and takes those behind for members of it.
 func rackName(name string) string {
-	name = strings.TrimLeft(strings.TrimSpace(name), "[] ")
+	const blank = " \t\r\n\x00"
+	name = strings.TrimLeft(name, "[]"+blank)
 	if end := strings.IndexAny(name, "[]"); end >= 0 {
 		name = name[:end]
 	}
-	return strings.TrimSpace(name)
+	return strings.TrimRight(name, blank)
 }
 
 // statusWords are GitLab's words for job states, by number; contract section 9.1.
@@ -98,7 +108,7 @@ func (q *query) scope(states []jobgatev1.JobStatus) error {
 	for i, state := range states {
 		word, ok := statusWords[state]
 		if !ok {
-			return invalid("scope["+strconv.Itoa(i)+"]", "must be a known job status")
+			return invalid("scope["+strconv.Itoa(i)+"]", "must be a known state; a newer word goes as extra parameter scope[]")
 		}
 		q.text("scope[]", word)
 	}

@@ -188,7 +188,7 @@ func (l *logCall) request(offset, limit int64) (*request, error) {
 	if limit > 0 {
 		r.query.number("byte_limit", limit)
 	}
-	return r, r.invalid(r.query.extra(l.extra, sliceNames...))
+	return r, r.invalid(r.query.extra(l.extra))
 }
 
 // checkLog refuses what is not a log, such as the page of a log-in, and closes it.
