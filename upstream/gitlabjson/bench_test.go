@@ -64,19 +64,39 @@ func BenchmarkDecode100(b *testing.B) {
 	}
 }
 
-func BenchmarkEncode100(b *testing.B) {
-	page := pageOfJobs(b)
-	table := TableOf((*jobgatev1.Job)(nil))
-	wire, err := table.AppendWireList(nil, page, 1)
-	if err != nil {
-		b.Fatal(err)
+func BenchmarkAppendJSONList(b *testing.B) {
+	for _, p := range pages {
+		wire, text := p.list(b)
+		dst := make([]byte, 0, len(text))
+		b.Run(p.name, func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := jobTable.AppendJSONList(dst, wire, 1); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
-	b.SetBytes(int64(len(page)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := table.AppendJSONList(make([]byte, 0, len(page)), wire, 1); err != nil {
-			b.Fatal(err)
-		}
+}
+
+// BenchmarkAppendJSON writes the same jobs one by one.
+func BenchmarkAppendJSON(b *testing.B) {
+	for _, p := range pages {
+		_, text := p.list(b)
+		jobs := p.jobs(b)
+		dst := make([]byte, 0, len(text))
+		b.Run(p.name, func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				for _, wire := range jobs {
+					if _, err := jobTable.AppendJSON(dst, wire); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+		})
 	}
 }
 

@@ -1,7 +1,9 @@
 package gitlabjson
 
 import (
+	"encoding/binary"
 	"errors"
+	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -10,9 +12,11 @@ var errWire = errors.New("gitlabjson: malformed wire form")
 
 // AppendJSON appends GitLab's JSON for the entity whose wire form is wire: the
 // modelled fields in the order of the contract, overlaid with the residue. It
-// fails on bytes that are not the wire form of the table's message.
+// fails on bytes that are not the wire form of the table's message. It may write
+// into dst beyond the end of the result, as far as dst has room.
 func (t *Table) AppendJSON(dst, wire []byte) ([]byte, error) {
-	out, ok := t.appendObject(dst, wire)
+	e := encoder{wary: mayHaveResidue(wire)}
+	out, ok := e.object(dst, t, wire)
 	if !ok {
 		return dst, errWire
 	}
@@ -21,216 +25,160 @@ func (t *Table) AppendJSON(dst, wire []byte) ([]byte, error) {
 
 // AppendJSONList appends the JSON array of the entities that wire holds as
 // occurrences of the repeated field of that number. Other fields are passed over.
+// It writes into dst as AppendJSON does.
 func (t *Table) AppendJSONList(dst, wire []byte, number protowire.Number) ([]byte, error) {
-	out := append(dst, '[') //nolint:gocritic // on an error dst stays as it was
-	ok := eachBytes(wire, number, func(entity []byte) bool {
-		if out[len(out)-1] != '[' {
-			out = append(out, ',')
-		}
-		var ok bool
-		out, ok = t.appendObject(out, entity)
-		return ok
-	})
+	var room copies
+	e := encoder{copies: &room}
+	list := occurrences{wire: wire, tag: protowire.EncodeTag(number, protowire.BytesType), all: true}
+	out, ok := e.objects(dst, t, &list)
 	if !ok {
 		return dst, errWire
 	}
-	return append(out, ']'), nil
+	return out, nil
 }
 
-// record is the wire form of an entity, taken apart.
-type record struct {
-	wire  []byte
-	found uint64 // fields that occur, by index in the table
-	// at is where a field's value begins; of a repeated field, where the tag of its
-	// first occurrence does; of another field that occurs twice, the last counts.
-	at     [64]uint32
-	extra  []residue
-	absent uint64
+// encoder is what the writing of a text needs besides the text. The text is handed
+// from function to function: in memory it would be slower.
+type encoder struct {
+	copies *copies // nil unless a list is written
+	wary   bool    // entities are looked through for a residue before they are taken for plain
 }
 
-type residue struct {
-	name, raw []byte
-	used      bool
+// object appends an entity.
+func (e *encoder) object(dst []byte, t *Table, wire []byte) ([]byte, bool) {
+	if !e.wary || !mayHaveResidue(wire) {
+		if out, ok := e.plain(dst, t, wire); ok {
+			return out, true
+		}
+		e.wary = true
+		e.copies.forget(len(dst))
+	}
+	return e.overlaid(dst, t, wire)
 }
 
-func (t *Table) appendObject(dst, wire []byte) ([]byte, bool) {
-	var room [8]residue
-	r := record{wire: wire, extra: room[:0]}
-	if !r.read(t) {
+// plain appends an entity whose fields come in the order of the table, each once, with
+// no residue and no other fields. That is what most are, and one pass is enough for
+// them. ok is false for others.
+func (e *encoder) plain(dst []byte, t *Table, wire []byte) (out []byte, ok bool) {
+	begin, at := len(dst), 0
+	for i := range t.members {
+		m := &t.members[i]
+		if at+2 <= len(wire) && binary.LittleEndian.Uint16(wire[at:])&m.mask == m.first {
+			if dst, at = e.value(m.name.append(dst), m, wire, at+int(m.skip)); at < 0 {
+				return dst, false
+			}
+		} else if m.always {
+			dst = m.appendZero(m.name.append(dst))
+		}
+	}
+	return closeObject(dst, begin), at == len(wire)
+}
+
+// overlaid appends any entity.
+func (e *encoder) overlaid(dst []byte, t *Table, wire []byte) ([]byte, bool) {
+	r := record{unmodelled: -1}
+	if !r.read(t, wire) {
 		return dst, false
 	}
 	begin := len(dst)
-	dst = append(dst, '{')
-	for i := range t.fields {
-		f := &t.fields[i]
-		x := r.overlay(f.name)
-		if x == nil && (r.absent>>i&1 != 0 || !f.always && r.found>>i&1 == 0) {
-			continue
-		}
-		dst = append(dst, f.quoted...)
-		if x != nil {
-			dst = append(dst, x.raw...)
-		} else {
-			var ok bool
-			if dst, ok = f.appendValue(dst, &r, i); !ok {
+	for i := range t.members {
+		m := &t.members[i]
+		bit, at := uint64(1)<<(i&63), int(r.at[i&63])
+		switch {
+		case r.overlaid&bit != 0:
+			dst = append(m.name.append(dst), overlay(wire, at)...)
+		case r.absent&bit != 0:
+		case r.found&bit == 0:
+			if m.always {
+				dst = m.appendZero(m.name.append(dst))
+			}
+		case r.split&bit != 0:
+			o := occurrences{wire: wire, at: at, tag: uint64(m.tag), all: true}
+			if dst, at = e.repeated(m.name.append(dst), m, &o); at < 0 {
+				return dst, false
+			}
+		default:
+			if dst, at = e.value(m.name.append(dst), m, wire, at); at < 0 {
 				return dst, false
 			}
 		}
-		dst = append(dst, ',')
 	}
-	for i := range r.extra {
-		if x := &r.extra[i]; !x.used {
-			r.overlay(string(x.name))
-			dst = append(appendName(dst, x.name), ':')
-			dst = append(append(dst, x.raw...), ',')
-		}
+	if r.unmodelled >= 0 {
+		dst = t.appendUnmodelled(dst, wire[r.unmodelled:])
 	}
-	if len(dst) > begin+1 {
-		dst = dst[:len(dst)-1]
-	}
-	return append(dst, '}'), true
+	return closeObject(dst, begin), true
 }
 
-// appendName appends a member's name from the form that the residue keeps it in.
-func appendName(dst, name []byte) []byte {
-	if len(name) > 0 && name[0] == '"' {
-		return append(dst, name...)
-	}
-	return appendQuoted(dst, name)
-}
-
-// overlay returns the residue of that name, nil if there is none, and marks it as
-// used; of several, the last one counts.
-func (r *record) overlay(name string) *residue {
-	var last *residue
-	for i := range r.extra {
-		if x := &r.extra[i]; string(x.name) == name {
-			if last != nil {
-				last.raw = x.raw
-			} else {
-				last = x
-			}
-			x.used = true
+// value appends the value of a field that is at that place in wire and returns the
+// place behind it, -1 on a fault.
+func (e *encoder) value(dst []byte, m *member, wire []byte, at int) (out []byte, next int) {
+	var n uint64
+	var b []byte
+	var ok bool
+	switch m.kind {
+	case kindInt:
+		n, at = varint(wire, at)
+		return appendInt(dst, int64(n)), at
+	case kindBool:
+		n, at = varint(wire, at)
+		return appendBool(dst, n != 0), at
+	case kindEnum:
+		n, at = varint(wire, at)
+		return m.appendWord(dst, n), at
+	case kindDouble:
+		if at+8 > len(wire) {
+			return dst, -1
 		}
-	}
-	return last
-}
-
-// read takes the wire form apart.
-func (r *record) read(t *Table) bool {
-	for at := 0; at < len(r.wire); {
-		number, typ, n := protowire.ConsumeTag(r.wire[at:])
-		if n < 0 {
-			return false
-		}
-		v, m := consumeValue(r.wire[at+n:], number, typ)
-		if m < 0 {
-			return false
-		}
-		switch {
-		case number == extraField:
-			if !r.readExtra(v.bytes) {
-				return false
-			}
-		case number == absentField:
-			if !r.readAbsent(t, v, typ) {
-				return false
-			}
-		case number < 64 && t.index[number] >= 0:
-			i := t.index[number]
-			f := &t.fields[i]
-			if typ != wireTypes[f.kind] {
-				return false
-			}
-			if !f.repeated() {
-				r.at[i] = uint32(at + n)
-			} else if r.found>>i&1 == 0 {
-				r.at[i] = uint32(at)
-			}
-			r.found |= 1 << i
-		}
-		at += n + m
-	}
-	return true
-}
-
-// wireValue is the value of one field.
-type wireValue struct {
-	bits  uint64 // of a number
-	bytes []byte // of text or a message
-}
-
-// consumeValue reads the value that follows a tag; n is negative on a fault.
-func consumeValue(b []byte, number protowire.Number, typ protowire.Type) (v wireValue, n int) {
-	switch typ {
-	case protowire.VarintType:
-		v.bits, n = protowire.ConsumeVarint(b)
-	case protowire.Fixed64Type:
-		v.bits, n = protowire.ConsumeFixed64(b)
-	case protowire.BytesType:
-		v.bytes, n = protowire.ConsumeBytes(b)
+		n = binary.LittleEndian.Uint64(wire[at:])
+		return appendDouble(dst, math.Float64frombits(n)), at + 8
+	case kindString:
+		b, at = text(wire, at)
+		return appendQuoted(dst, b), at
+	case kindTime:
+		b, at = text(wire, at)
+		dst, ok = appendTimestamp(dst, b)
+	case kindEntity:
+		b, at = text(wire, at)
+		dst, ok = e.entity(dst, m, b)
+	case kindFree:
+		b, at = text(wire, at)
+		dst, ok = appendStruct(dst, b)
 	default:
-		n = protowire.ConsumeFieldValue(number, typ, b)
+		o := occurrences{wire: wire, at: at, tag: uint64(m.tag)}
+		return e.repeated(dst, m, &o)
 	}
-	return v, n
+	if !ok {
+		return dst, -1
+	}
+	return dst, at
 }
 
-func (r *record) readExtra(entry []byte) bool {
-	var x residue
-	for len(entry) > 0 {
-		number, typ, n := protowire.ConsumeTag(entry)
-		if n < 0 {
-			return false
-		}
-		v, m := consumeValue(entry[n:], number, typ)
-		if m < 0 {
-			return false
-		}
-		switch number {
-		case 1:
-			x.name = v.bytes
-		case 2:
-			x.raw = v.bytes
-		}
-		entry = entry[n+m:]
+// repeated appends the value of a repeated field and returns the place behind its
+// occurrences, -1 on a fault.
+func (e *encoder) repeated(dst []byte, m *member, o *occurrences) (out []byte, next int) {
+	ok := true
+	switch m.kind {
+	case kindEntities:
+		dst, ok = e.objects(dst, m.sub, o)
+	case kindStrings:
+		dst = appendTexts(dst, o)
+	default:
+		dst, ok = appendMap(dst, o, m.kind)
 	}
-	r.extra = append(r.extra, x)
-	return true
+	if !ok || o.bad {
+		return dst, -1
+	}
+	return dst, o.at
 }
 
-func (r *record) readAbsent(t *Table, v wireValue, typ protowire.Type) bool {
-	mark := func(number uint64) {
-		if number < 64 && t.index[number] >= 0 {
-			r.absent |= 1 << t.index[number]
+// objects appends the array of the entities that o reads.
+func (e *encoder) objects(dst []byte, t *Table, o *occurrences) ([]byte, bool) {
+	begin := len(dst)
+	for b, more := o.next(); more; b, more = o.next() {
+		var ok bool
+		if dst, ok = e.object(append(dst, ','), t, b); !ok {
+			return dst, false
 		}
 	}
-	if typ == protowire.VarintType {
-		mark(v.bits)
-		return true
-	}
-	for b := v.bytes; len(b) > 0; {
-		number, n := protowire.ConsumeVarint(b)
-		if n < 0 {
-			return false
-		}
-		mark(number)
-		b = b[n:]
-	}
-	return true
-}
-
-// eachBytes calls yield with each occurrence of a length-delimited field.
-func eachBytes(wire []byte, field protowire.Number, yield func([]byte) bool) bool {
-	for len(wire) > 0 {
-		number, typ, n := protowire.ConsumeTag(wire)
-		if n < 0 {
-			return false
-		}
-		v, m := consumeValue(wire[n:], number, typ)
-		if m < 0 || number == field && (typ != protowire.BytesType || !yield(v.bytes)) {
-			return false
-		}
-		wire = wire[n+m:]
-	}
-	return true
+	return closeArray(dst, begin), !o.bad
 }

@@ -92,6 +92,9 @@ func shortDecimal(text []byte) (float64, bool) {
 // appendDouble appends f as Ruby prints it: always with a fraction, and with an
 // exponent below 0.0001 and from 1e16 on.
 func appendDouble(dst []byte, f float64) []byte {
+	if dst, ok := appendShort(dst, f); ok {
+		return dst
+	}
 	abs := math.Abs(f)
 	if abs != 0 && (abs < 1e-4 || abs >= 1e16) {
 		return appendScientific(dst, f)

@@ -10,12 +10,13 @@ import (
 
 // Table says how one message type is written in GitLab's JSON.
 type Table struct {
-	name   protoreflect.FullName
-	fields []field  // in the order of the .proto, which is GitLab's
-	names  words    // member name to index in fields
-	always uint64   // fields whose member is always there, by index
-	index  [64]int8 // field number to index in fields, -1 if none
-	drift  drift
+	name    protoreflect.FullName
+	fields  []field  // in the order of the .proto, which is GitLab's
+	members []member // the same, for writing
+	names   words    // member name to index in fields
+	always  uint64   // fields whose member is always there, by index
+	index   [64]int8 // field number to index in fields, -1 if none
+	drift   drift
 }
 
 // kind says which JSON value a field stands for.
@@ -107,6 +108,7 @@ func (c *compiler) compile(md protoreflect.MessageDescriptor) *Table {
 		}
 		t.index[fd.Number()] = int8(len(t.fields))
 		t.fields = append(t.fields, f)
+		t.members = append(t.members, newMember(&f))
 		names = append(names, f.name)
 	}
 	t.names = newWords(names)

@@ -63,19 +63,3 @@ func daysSinceEpoch(year, month, day int64) int64 {
 	}
 	return 365*year + year/4 - year/100 + year/400 + (153*(month-3)+2)/5 + day - 719469
 }
-
-// appendTime appends the canonical text of a moment.
-func appendTime(dst []byte, seconds int64, nanos int32) []byte {
-	t := time.Unix(seconds, int64(nanos)).UTC()
-	year, month, day := t.Date()
-	hour, minute, second := t.Clock()
-	millis := int(nanos) / 1e6
-	return append(dst,
-		digit(year/1000), digit(year/100), digit(year/10), digit(year), '-',
-		digit(int(month)/10), digit(int(month)), '-', digit(day/10), digit(day), 'T',
-		digit(hour/10), digit(hour), ':', digit(minute/10), digit(minute), ':',
-		digit(second/10), digit(second), '.',
-		digit(millis/100), digit(millis/10), digit(millis), 'Z')
-}
-
-func digit(n int) byte { return byte('0' + n%10) }
