@@ -83,7 +83,7 @@ func (c *call) moved(p *project) *reply {
 	if !c.reading() {
 		return apiError(http.StatusMethodNotAllowed, "Non GET methods are not allowed for moved projects")
 	}
-	segments := strings.Split(c.requestPath(), "/")
+	segments := strings.Split(squeezed(c.requestPath()), "/")
 	for i, segment := range segments {
 		if segment == "projects" && i+1 < len(segments) {
 			segments[i+1] = strconv.FormatInt(p.id, 10)

@@ -14,30 +14,31 @@ type identity struct {
 }
 
 const (
-	maxJobToken   = 8192 // bytes; longer ones are refused
-	sessionCookie = "_gitlab_session"
+	maxJobToken    = 8192 // bytes; longer ones are refused
+	jobTokenPrefix = "glcbt-"
+	sessionCookie  = "_gitlab_session"
 )
 
-// credentials are all places of contract section 2, in no order.
+// credentials are all places of contract section 2, the first of equal ones.
 type credentials struct {
-	bearer                    string
 	privateParam, privateHead string
-	oauthParam                string
+	oauth                     string // access_token, then Bearer, then bearer_token
 	jobToken                  string
 	session, csrf             string
 }
 
 func (c *call) credentials() credentials {
 	h := c.r.Header
+	bearer := ""
+	if kind, value, _ := strings.Cut(h.Get("Authorization"), " "); strings.EqualFold(kind, "Bearer") {
+		bearer = strings.TrimSpace(value)
+	}
 	creds := credentials{
 		privateParam: c.text("private_token"),
 		privateHead:  h.Get("Private-Token"),
-		oauthParam:   first(c.text("access_token"), c.text("bearer_token")),
+		oauth:        first(c.text("access_token"), bearer, c.text("bearer_token")),
 		jobToken:     first(c.text("job_token"), c.text("token"), h.Get("Job-Token")),
 		csrf:         h.Get("X-Csrf-Token"),
-	}
-	if kind, value, _ := strings.Cut(h.Get("Authorization"), " "); strings.EqualFold(kind, "Bearer") {
-		creds.bearer = strings.TrimSpace(value)
 	}
 	if cookie, err := c.r.Cookie(sessionCookie); err == nil {
 		creds.session = cookie.Value
@@ -79,34 +80,52 @@ func (c *call) authenticate() *reply {
 
 func (c *call) takesJobToken() bool {
 	rt := c.match.route
-	return rt.jobToken && (!c.s.old || rt.name != RouteProjectJobs)
+	return rt != nil && rt.jobToken && (!c.s.old || rt.name != RouteProjectJobs)
+}
+
+// choose picks the credential that GitLab goes by. A Bearer that is a running job's token or an
+// OAuth token comes before access tokens elsewhere; a job token is never tried as an access token.
+func (c *call) choose(creds credentials) (CredentialKind, string) {
+	if _, ok := c.byJobToken(creds.oauth); ok && c.takesJobToken() {
+		return KindJobToken, creds.oauth
+	}
+	if t := c.w.tokens[creds.oauth]; t != nil && t.oauth {
+		return KindBearer, creds.oauth
+	}
+	text := first(creds.privateParam, creds.privateHead, creds.oauth)
+	switch {
+	case text != "" && !strings.HasPrefix(text, jobTokenPrefix):
+		return KindAccessToken, text
+	case creds.jobToken != "" && c.takesJobToken():
+		return KindJobToken, creds.jobToken
+	case creds.session != "" && (c.reading() || creds.csrf == CSRFToken):
+		return KindSession, creds.session
+	}
+	return KindNone, ""
 }
 
 func (c *call) identify(creds credentials) (identity, *reply) {
-	if c.takesJobToken() && creds.bearer != "" {
-		if who, ok := c.byJobToken(creds.bearer); ok {
-			return who, nil
-		}
-	}
-	if text := first(creds.privateParam, creds.privateHead, creds.bearer, creds.oauthParam); text != "" {
-		t := c.w.tokens[text]
-		if t == nil || t.oauth && text != creds.bearer && text != creds.oauthParam {
-			return identity{}, unauthorized()
-		}
-		if t.death != "" {
-			return identity{}, deadToken("invalid_token", t.death)
-		}
-		return identity{user: t.user, token: t}, nil
-	}
-	if creds.jobToken != "" {
-		who, ok := c.byJobToken(creds.jobToken)
-		if !ok || !c.takesJobToken() {
+	switch kind, text := c.choose(creds); kind {
+	case KindJobToken:
+		who, ok := c.byJobToken(text)
+		if !ok {
 			return identity{}, unauthorized()
 		}
 		return who, nil
-	}
-	if creds.session == Session && (c.reading() || creds.csrf == CSRFToken) {
-		return identity{user: c.w.users["root"]}, nil
+	case KindBearer, KindAccessToken:
+		t := c.w.tokens[text]
+		switch {
+		case t == nil || t.oauth && kind != KindBearer:
+			return identity{}, unauthorized()
+		case t.death != "":
+			return identity{}, deadToken("invalid_token", t.death)
+		}
+		return identity{user: t.user, token: t}, nil
+	case KindSession:
+		if text == Session {
+			return identity{user: c.w.users["root"]}, nil
+		}
+	case KindNone:
 	}
 	return identity{}, nil
 }
@@ -173,9 +192,11 @@ func (c *call) checkScopes() *reply {
 	return nil
 }
 
+func (c *call) sudoName() string { return first(c.text("sudo"), c.r.Header.Get("Sudo")) }
+
 // sudo lets an administrator act as somebody else.
 func (c *call) sudo() *reply {
-	name := first(c.text("sudo"), c.r.Header.Get("Sudo"))
+	name := c.sudoName()
 	switch {
 	case name == "":
 		return nil

@@ -23,6 +23,13 @@ func TestCredentialPlaces(t *testing.T) {
 		"2 OAuth as Bearer":                {method: "GET", target: jobs, as: by(bearer(sandbox.TokenOAuth)), status: 200},
 		"2 OAuth as access_token":          {method: "GET", target: jobs + "?access_token=" + sandbox.TokenOAuth, status: 200},
 		"2 OAuth as bearer_token":          {method: "GET", target: jobs + "?bearer_token=" + sandbox.TokenOAuth, status: 200},
+		"2 access_token wins over Bearer":  {method: "GET", target: jobs + "?access_token=bad", as: by(bearer(sandbox.TokenOAuth)), status: 401},
+		"2 Bearer wins over bearer_token":  {method: "GET", target: jobs + "?bearer_token=bad", as: by(bearer(sandbox.TokenOAuth)), status: 200},
+		"2 OAuth wins over PRIVATE-TOKEN":  {method: "GET", target: jobs, as: by(as("bad"), bearer(sandbox.TokenOAuth)), status: 200},
+		"2 job token as access_token":      {method: "GET", target: api + "/job?access_token=" + sandbox.JobTokenRunning, status: 200},
+		"2 job token is no PRIVATE-TOKEN":  {method: "GET", target: api + "/job", as: by(as(sandbox.JobTokenRunning)), status: 401},
+		"2 job token, both headers":        {method: "GET", target: api + "/job", as: by(as(sandbox.JobTokenRunning), jobToken(sandbox.JobTokenRunning)), status: 200},
+		"2 finished job, Bearer, public":   {method: "GET", target: api + "/projects/2/pipelines/200/jobs", as: by(bearer(sandbox.JobTokenFinished)), status: 200},
 		"2 OAuth is no PRIVATE-TOKEN":      {method: "GET", target: jobs, as: by(as(sandbox.TokenOAuth)), status: 401},
 		"2 OAuth expired":                  {method: "GET", target: jobs, as: by(bearer(sandbox.TokenOAuthExpired)), status: 401},
 		"2 job_token parameter":            {method: "GET", target: api + "/job?job_token=" + sandbox.JobTokenRunning, status: 200},
@@ -53,6 +60,39 @@ func TestCredentialPlaces(t *testing.T) {
 			want: `{"message":"403 Forbidden - Insufficient permissions to access this resource in project #1. The following token permission is required: read_pipelines."}`,
 		},
 	})
+}
+
+// Requests tells by which credential a call would be judged.
+func TestCaller(t *testing.T) {
+	for name, tc := range map[string]struct {
+		target string
+		as     []change
+		want   sandbox.Caller
+	}{
+		"2 nobody":                 {api + "/job", nil, sandbox.Caller{}},
+		"2 parameter over header":  {widgets + "/jobs?private_token=a", by(as("b")), sandbox.Caller{Kind: sandbox.KindAccessToken, Token: "a"}},
+		"2 an access token Bearer": {widgets + "/jobs", by(bearer("a")), sandbox.Caller{Kind: sandbox.KindAccessToken, Token: "a"}},
+		"2 OAuth":                  {widgets + "/jobs?access_token=" + sandbox.TokenOAuth, by(as("b")), sandbox.Caller{Kind: sandbox.KindBearer, Token: sandbox.TokenOAuth}},
+		"2 job token":              {api + "/job?token=a", by(jobToken("b")), sandbox.Caller{Kind: sandbox.KindJobToken, Token: "a"}},
+		"2 job token, no use":      {jobURL(1) + "?token=a", nil, sandbox.Caller{}},
+		"2 session":                {widgets + "/jobs", by(header("Cookie", "_gitlab_session=a")), sandbox.Caller{Kind: sandbox.KindSession, Token: "a"}},
+		"2 sudo":                   {widgets + "/jobs?sudo=a", by(header("Sudo", "b")), sandbox.Caller{Sudo: "a"}},
+		"2 no such route":          {api + "/x", by(as("b")), sandbox.Caller{Kind: sandbox.KindAccessToken, Token: "b"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sb, _ := newBox()
+			send(sb, "GET", tc.target, tc.as...)
+			if got := sb.Requests()[0].Caller; got != tc.want {
+				t.Errorf("%+v, want %+v", got, tc.want)
+			}
+		})
+	}
+	sb, _ := newBox()
+	w := sendBody(sb, "POST", jobURL(sandbox.JobManual, "play"), jsonType, `{"sudo":4821902}`, as(sandbox.TokenAdmin))
+	wantStatus(t, w, http.StatusOK)
+	if got := object(t, w)["user"].(map[string]any)["username"]; got != "ben" {
+		t.Errorf("2 sudo as a number: the user is %v", got)
+	}
 }
 
 func TestRoutesOfJobTokens(t *testing.T) {

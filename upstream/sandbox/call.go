@@ -24,10 +24,13 @@ type call struct {
 
 // answer runs a request through GitLab's layers, from the outside in.
 func (c *call) answer(body []byte) *reply {
+	if malformedRequest(c.r) {
+		return malformed()
+	}
 	if c.match.gone {
 		return grapeError(http.StatusGone, "API V3 is no longer supported. Use API V4 instead.")
 	}
-	params, fail := c.parseParams(body)
+	params, fail := parameters(c.r.Method, c.r.Header, c.r.URL.RawQuery, body)
 	if fail != nil {
 		return fail
 	}

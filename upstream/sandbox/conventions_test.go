@@ -25,6 +25,8 @@ func TestConventions(t *testing.T) {
 		"1 un-encoded path":               {method: "GET", target: api + "/projects/acme/widgets/jobs", as: m, status: 404, want: `{"error":"404 Not Found"}`},
 		"1 text without slash":            {method: "GET", target: api + "/projects/widgets/jobs", as: m, status: 404, want: `{"message":"404 Project Not Found"}`},
 		"1 number beyond 64 bits":         {method: "GET", target: api + "/projects/99999999999999999999/jobs", as: m, status: 404, want: `{"message":"404 Project Not Found"}`},
+		"1 slashes in a row":              {method: "GET", target: "//api/v4//projects/1///jobs//", as: m, status: 200},
+		"1 slashes in a row, no route":    {method: "GET", target: api + "//projects//1", as: m, status: 404, want: `{"error":"404 Not Found"}`},
 		"1 v3":                            {method: "POST", target: "/api/v3/x", status: 410},
 		"1 .json":                         {method: "GET", target: jobURL(sandbox.JobSuccess) + ".json", as: m, status: 200},
 		"1 HEAD":                          {method: "HEAD", target: jobURL(sandbox.JobSuccess), as: m, status: 200},
@@ -41,6 +43,7 @@ func TestMovedProject(t *testing.T) {
 		"1 GET":                {"GET", "/projects/acme%2Fold-gadgets/jobs", "/projects/4/jobs"},
 		"1 HEAD":               {"HEAD", "/projects/acme%2Fold-gadgets/jobs", "/projects/4/jobs"},
 		"1 any case":           {"GET", "/projects/Acme%2FOld-Gadgets/jobs/401", "/projects/4/jobs/401"},
+		"1 slashes in a row":   {"GET", "//projects//acme%2Fold-gadgets/jobs", "/projects/4/jobs"},
 		"1 query goes with it": {"GET", "/projects/acme%2Fold-gadgets/jobs?page=2", "/projects/4/jobs?page=2"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -82,6 +85,33 @@ func TestMethods(t *testing.T) {
 			wantHeader(t, w, "Allow", tc.allow)
 		})
 	}
+}
+
+// Rack and the API framework decide which bodies are parameters (contract section 1).
+func TestBodies(t *testing.T) {
+	force := jobURL(sandbox.JobCanceling, "cancel")
+	m := by(maintainer)
+	runAll(t, map[string]exchange{
+		"1 form of a GET":              {method: "GET", target: widgets + "/jobs", kind: formType, body: "scope=nope", as: m, status: 400},
+		"1 JSON of a GET is not read":  {method: "GET", target: widgets + "/jobs", kind: jsonType, body: `{"scope":"nope"}`, as: m, status: 200},
+		"1 something after the JSON":   {method: "POST", target: force, kind: jsonType, body: `{"force":true}{`, as: m, status: 400, want: `{"error":"message body does not match declared format"}`},
+		"1 a list is no parameters":    {method: "POST", target: force, kind: jsonType, body: `[1]`, as: m, status: 201},
+		"1 JSON without a type":        {method: "POST", target: force, body: `{"force":"maybe"}`, as: m, status: 400, want: `{"error":"force is invalid"}`},
+		"1 no JSON, and no type":       {method: "POST", target: force, body: `force=true`, as: m, status: 400},
+		"1 another type":               {method: "POST", target: force, kind: "Text/XML; charset=utf-8", body: `<force/>`, as: m, status: 415, want: `{"error":"The provided content-type 'text/xml' is not supported."}`},
+		"1 another type, empty":        {method: "POST", target: force, kind: "text/xml", as: m, status: 201},
+		"1 a name for two kinds":       {method: "GET", target: widgets + "/jobs?scope=failed&scope[]=manual", as: m, status: 400, want: "Bad Request"},
+		"1 a plain name comes last":    {method: "GET", target: widgets + "/jobs?scope[]=nope&scope=manual", as: m, status: 200},
+		"1 a name without a value":     {method: "GET", target: widgets + "/jobs?scope", as: m, status: 200},
+		"1 a broken escape":            {method: "GET", target: widgets + "/jobs?x=%zz", as: m, status: 400, want: "Bad Request"},
+		"1 a query that is not UTF-8":  {method: "GET", target: widgets + "/jobs?x=%ff", as: m, status: 400, want: "Bad Request"},
+		"1 a null byte in a query":     {method: "GET", target: widgets + "/jobs?x[]=a%00", as: m, status: 400, want: "Bad Request"},
+		"1 a null byte in JSON":        {method: "POST", target: force, kind: jsonType, body: `{"x":{"y":"\u0000"}}`, as: m, status: 400, want: "Bad Request"},
+		"1 a null byte in a path":      {method: "GET", target: api + "/projects/a%2F%00/jobs", as: m, status: 400, want: "Bad Request"},
+		"1 a null byte, basic":         {method: "GET", target: widgets + "/jobs", as: by(header("Authorization", "Basic YQBi")), status: 400, want: "Bad Request"},
+		"1 a path that is not UTF-8":   {method: "GET", target: api + "/projects/a%2F%ff/jobs", as: m, status: 400, want: "Bad Request"},
+		"1 a type that is only a word": {method: "POST", target: force, kind: "multipart/form-data", body: "x", as: m, status: 201},
+	})
 }
 
 // Parameters of a POST may come from anywhere; all places are merged.
@@ -189,6 +219,7 @@ func TestRelativeRoot(t *testing.T) {
 	if got := object(t, w)["web_url"]; got != "https://git.example.com/gitlab/acme/widgets/-/jobs/101" {
 		t.Errorf("web_url %v", got)
 	}
+	wantStatus(t, send(sb, "GET", jobURL(sandbox.JobSuccess), maintainer), http.StatusNotFound)
 	link := send(sb, "GET", "/gitlab"+widgets+"/jobs", maintainer).Header().Get("Link")
 	if !strings.HasPrefix(link, "<https://git.example.com/gitlab/api/v4/projects/1/jobs?") {
 		t.Errorf("Link %s", link)

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"strconv"
 	"time"
@@ -76,14 +77,18 @@ func throttledReply(h http.Header, reset, now time.Time) *reply {
 // throttleKey tells callers with a working token from the rest, who count by address.
 func (c *call) throttleKey() (name, key string) {
 	creds := c.credentials()
-	text := first(creds.privateParam, creds.privateHead, creds.bearer, creds.oauthParam)
+	text := first(creds.privateParam, creds.privateHead, creds.oauth)
 	if t := c.w.tokens[text]; t != nil && t.death == "" {
 		return "throttle_authenticated_api", "throttle/" + t.user.username
 	}
-	if who, ok := c.byJobToken(first(creds.bearer, creds.jobToken)); ok {
+	if who, ok := c.byJobToken(first(creds.oauth, creds.jobToken)); ok {
 		return "throttle_authenticated_api", "throttle/" + who.user.username
 	}
-	return "throttle_unauthenticated_api", "throttle-ip/" + c.r.RemoteAddr
+	address, _, err := net.SplitHostPort(c.r.RemoteAddr)
+	if err != nil {
+		address = c.r.RemoteAddr
+	}
+	return "throttle_unauthenticated_api", "throttle-ip/" + address
 }
 
 const tooManyIndexes = "This endpoint has been requested too many times. Try again later."

@@ -64,6 +64,17 @@ func TestThrottle(t *testing.T) {
 	wantStatus(t, w, http.StatusUnauthorized)
 }
 
+// A new connection is not a new address.
+func TestThrottleCountsAddresses(t *testing.T) {
+	sb, _ := newBox(sandbox.WithLimits(sandbox.Limits{Throttle: 1}))
+	for i, remote := range []string{"192.0.2.1:1000", "192.0.2.1:1001", "192.0.2.2:1000"} {
+		w := send(sb, "GET", api+"/job", func(r *http.Request) { r.RemoteAddr = remote })
+		if want := []int{401, 429, 401}[i]; w.Code != want {
+			t.Errorf("5 %s: %d, want %d", remote, w.Code, want)
+		}
+	}
+}
+
 func TestLimitsAreOffByDefault(t *testing.T) {
 	sb, _ := newBox()
 	for range 700 {

@@ -103,6 +103,8 @@ func toPairs(name string, value any) []string {
 		for key, item := range v {
 			pairs = append(pairs, toPairs(name+"["+key+"]", item)...)
 		}
+	case nil:
+		return []string{url.QueryEscape(name) + "="}
 	default:
 		return []string{url.QueryEscape(name) + "=" + url.QueryEscape(fmt.Sprint(v))}
 	}

@@ -15,6 +15,32 @@ type Request struct {
 	Query  string // as sent, without "?"
 	Header http.Header
 	Body   []byte // at most 64 KiB of it
+
+	// Params are the parameters as GitLab merges them: query, form or JSON body (contract
+	// section 1), without those of the path. Nil when GitLab could not read them.
+	Params map[string]any
+	Caller Caller
+}
+
+// CredentialKind tells credentials apart that GitLab looks up in different places.
+type CredentialKind string
+
+// The kinds of contract section 2. Bearer is an OAuth token; an access token sent as Bearer is an
+// access token.
+const (
+	KindNone        CredentialKind = ""
+	KindAccessToken CredentialKind = "access token"
+	KindBearer      CredentialKind = "bearer"
+	KindJobToken    CredentialKind = "job token"
+	KindSession     CredentialKind = "session"
+)
+
+// Caller is who a request says it comes from: of all the credentials that it carries, wherever
+// they are, the one that GitLab goes by.
+type Caller struct {
+	Kind  CredentialKind
+	Token string
+	Sudo  string // whom to act as
 }
 
 const (
@@ -22,14 +48,22 @@ const (
 	keptBody     = 64 << 10
 )
 
-func (s *Sandbox) record(r *http.Request, body []byte) {
+func (s *Sandbox) record(r *http.Request, m match, body []byte) {
 	path, query, _ := strings.Cut(r.RequestURI, "?")
-	if path == "" {
+	if !strings.HasPrefix(path, "/") { // none, or a whole URL
 		path, query = r.URL.EscapedPath(), r.URL.RawQuery
 	}
-	one := Request{r.Method, r.Host, path, query, r.Header.Clone(), bytes.Clone(body[:min(len(body), keptBody)])}
+	params, _ := parameters(r.Method, r.Header, r.URL.RawQuery, body)
+	one := Request{
+		Method: r.Method, Host: r.Host, Path: path, Query: query, Header: r.Header.Clone(),
+		Body: bytes.Clone(body[:min(len(body), keptBody)]), Params: params,
+	}
+	now := s.clock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	c := &call{s: s, w: s.world, r: r, now: now, match: m, params: params}
+	one.Caller.Kind, one.Caller.Token = c.choose(c.credentials())
+	one.Caller.Sudo = c.sudoName()
 	if len(s.requests) == keptRequests {
 		s.requests = slices.Delete(s.requests, 0, keptRequests/4)
 	}
@@ -37,8 +71,7 @@ func (s *Sandbox) record(r *http.Request, body []byte) {
 }
 
 // Requests returns what arrived, oldest first, since New or Reset. The last few thousand are kept;
-// those to
-// /-/sandbox/ don't count.
+// those to /-/sandbox/ don't count.
 func (s *Sandbox) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -112,6 +112,14 @@ type match struct {
 
 func (m match) allowText() string { return strings.Join(m.allow, ", ") }
 
+// squeezed makes one slash of several, as the API framework does before it looks for a route.
+func squeezed(path string) string {
+	for strings.Contains(path, "//") {
+		path = strings.ReplaceAll(path, "//", "/")
+	}
+	return path
+}
+
 // matchRoute looks at the escaped path, so that %2F stays inside its segment (contract section 1).
 func matchRoute(escaped, method string) match {
 	if escaped == "/api/v3" || strings.HasPrefix(escaped, "/api/v3/") {

@@ -95,9 +95,11 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body := readBody(r)
-	s.record(r, body)
-	path := strings.TrimPrefix(r.URL.EscapedPath(), s.prefix)
-	m := matchRoute(path, r.Method)
+	var m match // of nothing, outside the relative root
+	if path, ok := strings.CutPrefix(squeezed(r.URL.EscapedPath()), s.prefix); ok {
+		m = matchRoute(path, r.Method)
+	}
+	s.record(r, m, body)
 	fault := s.strike(r, m)
 	if fault != nil {
 		s.serveFault(w, r, m, body, fault)
