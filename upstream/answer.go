@@ -9,7 +9,7 @@ import (
 )
 
 // maxErrorBody is how much of an answer an [Error] holds.
-const maxErrorBody = 64 << 10
+const maxErrorBody = 1 << 20
 
 // refusal makes the error of an answer that is not a success, and closes it.
 func (r *request) refusal(call *Call, resp *http.Response) *Error {

@@ -5,21 +5,24 @@ import (
 	"strings"
 )
 
-// authorize sends the credential of the context's [Call] in the headers of
-// contract section 2.
+// authorize sends the credential of the context's [Call] in the headers of contract
+// section 2, and the headers that the call forwards.
 func authorize() middleware {
 	return func(next http.RoundTripper) http.RoundTripper {
 		return roundTripper(func(req *http.Request) (*http.Response, error) {
 			call := CallFrom(req.Context())
-			if call == nil || call.Credential == (Credential{}) {
+			if call == nil || call.Credential == (Credential{}) && len(call.Forward) == 0 {
 				return next.RoundTrip(req)
 			}
-			fields := call.Credential.headers()
-			if err := checkFields(fields[:]); err != nil {
+			fields, forwarded := call.Credential.headers(), call.forwarded()
+			if err := check(call, fields[:], forwarded); err != nil {
 				closeBody(req)
 				return nil, err
 			}
 			req = withHeader(req)
+			for _, name := range forwarded {
+				req.Header[name] = call.Forward[name]
+			}
 			for _, f := range fields {
 				if f.value != "" {
 					req.Header[f.name] = []string{f.value}
@@ -28,6 +31,24 @@ func authorize() middleware {
 			return next.RoundTrip(req)
 		})
 	}
+}
+
+// check refuses what cannot be in a header, without repeating values.
+func check(call *Call, fields []headerField, forwarded []string) error {
+	if err := checkFields(fields); err != nil {
+		return err
+	}
+	for _, name := range forwarded {
+		if !isToken(name) {
+			return invalid("header", "must have the name of a header")
+		}
+		for _, value := range call.Forward[name] {
+			if err := checkFields([]headerField{{name, value}}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // checkFields refuses values that cannot be in a header, without repeating them.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 
 	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
 )
@@ -14,11 +15,15 @@ import (
 var bridgesRoutes = [...]string{"/bridges", "/trigger_jobs"}
 
 // ListPipelineBridges lists the trigger jobs of a pipeline from a place on;
-// contract section 7.3. It asks by the route that last worked, and by the other
-// one if that is gone. Places are as in [Client.ListProjectJobs].
+// contract section 7.3. It asks by the route of [Call.BridgesRoute]; without one, by
+// the route that last worked, and by the other one if that is gone. Places are as in
+// [Client.ListProjectJobs].
 func (c *Client) ListPipelineBridges(
 	ctx context.Context, req *jobgatev1.ListPipelineBridgesRequest, at Position,
 ) (*jobgatev1.ListPipelineBridgesResponse, Position, error) {
+	if call := CallFrom(ctx); call != nil && call.BridgesRoute != "" {
+		return c.bridges(ctx, req, at, "/"+call.BridgesRoute)
+	}
 	route := c.bridgesRoute.Load()
 	answer, to, err := c.bridges(ctx, req, at, bridgesRoutes[route])
 	if !routeGone(err) {
@@ -38,6 +43,9 @@ func (c *Client) bridges(
 	r, err := c.pipelineRequest("list trigger jobs of pipeline", req.GetProject(), req.GetPipelineId(), route)
 	if err != nil {
 		return nil, Position{}, err
+	}
+	if !slices.Contains(bridgesRoutes[:], route) {
+		return nil, Position{}, r.invalid(invalid("bridges_route", "must be bridges or trigger_jobs"))
 	}
 	if err := r.query.scope(req.GetScope()); err != nil {
 		return nil, Position{}, r.invalid(err)

@@ -11,6 +11,19 @@ import (
 type Call struct {
 	// Credential is whose call it is.
 	Credential Credential
+	// Forward are further headers of the caller's, by canonical name, that are sent to
+	// GitLab as they came; nil for none. Those that the client sets itself, or that
+	// would change what an answer or a connection means, are left out: credentials,
+	// what describes a body, conditions, ranges, cookies, idempotency keys and the
+	// headers of a connection.
+	Forward http.Header
+	// RawQuery is the query of a read in the caller's own spelling, which GitLab repeats in
+	// links and redirects. It is sent in the place of the one that is made of the request
+	// and must say the same; nil for none. Only methods that ask for JSON heed it.
+	RawQuery *string
+	// BridgesRoute is the route that [Client.ListPipelineBridges] asks by, "bridges" or
+	// "trigger_jobs", and by no other; "" is whichever GitLab has. Contract section 7.3.
+	BridgesRoute string
 	// KeepRedirects asks for the redirect of a moved project as an [Error] of kind
 	// [Redirected], where a read would follow it; contract section 1.
 	KeepRedirects bool
@@ -19,6 +32,9 @@ type Call struct {
 	// Lease is set by a method that answers a wire-backed message: the memory of its
 	// bytes, for the one who holds the message to give back.
 	Lease *Lease
+	// Frame is set by a method whose answer is the bytes of the frame cache: they belong
+	// to the cache, must not be changed, and have no Lease. Else it is nil.
+	Frame *Frame
 }
 
 // Reply is how GitLab answered, with success or error. It is zero if it did not.

@@ -11,15 +11,18 @@ import (
 type Client struct {
 	base      base
 	transport http.RoundTripper // the whole chain
+	unmoved   http.RoundTripper // the chain but for moved projects
 	innermost http.RoundTripper // what the network is behind
 	provable  bool              // innermost counts what it writes; see proof
 
 	timeout   time.Duration
 	idle      time.Duration
 	maxBody   int64
+	frames    *frameCache // nil without one
 	userAgent []string
 
 	slices       sliceMemory
+	heads        *headMemory
 	bridgesRoute atomic.Int32 // index into bridgesRoutes
 	noKeyset     atomic.Bool  // this GitLab refused keyset paging of jobs
 }
@@ -30,18 +33,29 @@ const longest = 24 * time.Hour
 // Option changes a default of [New].
 type Option func(*Client)
 
-// WithTimeout bounds a whole call other than a log, from the connection to the
-// last byte of the answer: 30 seconds by default. See [ErrUpstreamTimeout].
+// WithTimeout bounds a whole call, from the connection to the last byte of the answer:
+// 30 seconds by default. It does not bound a log, and of [Client.Relay] the header only.
+// See [ErrUpstreamTimeout].
 func WithTimeout(d time.Duration) Option { return func(c *Client) { c.timeout = d } }
 
-// WithIdleTimeout bounds how long a log may bring no byte while it is being
-// read: 30 seconds by default. GitLab loads a whole log before its first byte, so
+// WithIdleTimeout bounds how long a log, or a relayed answer, may bring no byte while it
+// is being read: 30 seconds by default. GitLab loads a whole log before its first byte, so
 // the wait for the header may last twice as long. See [ErrLogIdle].
 func WithIdleTimeout(d time.Duration) Option { return func(c *Client) { c.idle = d } }
 
 // WithMaxBody bounds the bytes of an answer other than a log, after
 // decompression: 32 MiB by default. A larger one is an [Error] of kind [TooLarge].
 func WithMaxBody(bytes int64) Option { return func(c *Client) { c.maxBody = bytes } }
+
+// WithCache bounds the memory of answers that are kept for conditional requests: 64 MiB
+// by default, 0 for none; see [Frame].
+func WithCache(bytes int64) Option {
+	return func(c *Client) {
+		if c.frames = nil; bytes != 0 {
+			c.frames = newFrameCache(bytes)
+		}
+	}
+}
 
 // WithTransport replaces the connections to GitLab, for tests. Whether a failed
 // write was sent can then rarely be proved.
@@ -63,6 +77,8 @@ func New(base string, opts ...Option) (*Client, error) {
 		timeout:   30 * time.Second,
 		idle:      30 * time.Second,
 		maxBody:   32 << 20,
+		frames:    newFrameCache(64 << 20),
+		heads:     newHeadMemory(),
 		userAgent: []string{"jobgate"},
 	}
 	for _, opt := range opts {
@@ -71,15 +87,20 @@ func New(base string, opts ...Option) (*Client, error) {
 	if c.timeout <= 0 || c.idle <= 0 || c.maxBody <= 0 {
 		return nil, errors.New("upstream: timeouts and the largest body must be positive")
 	}
+	if c.frames != nil && c.frames.most < 0 {
+		return nil, errors.New("upstream: the bound of the cache must not be negative")
+	}
 	if c.timeout > longest || c.idle > longest {
 		return nil, errors.New("upstream: timeouts must not be longer than 24 hours")
 	}
 	if c.innermost == nil {
 		c.innermost, c.provable = newTransport(), true
 	}
-	c.transport = chain(c.innermost, // innermost first
-		decode(),           // gzip, should GitLab's front end send it unasked
-		authorize(),        // the caller's credential, from the context
+	c.unmoved = chain(c.innermost, // innermost first
+		decode(),    // gzip, should GitLab's front end send it unasked
+		authorize(), // the caller's credential and headers, from the context
+	)
+	c.transport = chain(c.unmoved,
 		followMoved(where), // a read of a moved project, once, same origin
 	)
 	return c, nil

@@ -19,4 +19,10 @@
 // A write is sent once: this package retries nothing, and what it sends gives
 // [http.Transport] no reason to send it again. Redirects are not followed, but
 // for a read of a project that has moved within the same GitLab.
+//
+// # What is kept
+//
+// Answers of JSON that come again unchanged are kept, each for the one credential and
+// request that it was given to, and asked for on condition that they have changed:
+// GitLab still decides at every call, and says so in a few bytes. See [Frame].
 package upstream

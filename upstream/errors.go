@@ -13,7 +13,8 @@ import (
 // The client's own timeouts. An [Error] that wraps one of them does not match
 // [context.DeadlineExceeded], so that they are told from the caller's deadline.
 var (
-	// ErrUpstreamTimeout says that a call took longer than [WithTimeout] allows.
+	// ErrUpstreamTimeout says that a call took longer than [WithTimeout] allows, or a
+	// relayed one than [Client.Relay] does.
 	ErrUpstreamTimeout = errors.New("gitlab took too long to answer")
 	// ErrLogIdle says that a log brought no byte for as long as [WithIdleTimeout]
 	// allows.
@@ -72,7 +73,8 @@ type Error struct {
 	RetryAfter time.Duration
 	// ContentType of the answer, as sent.
 	ContentType string
-	// Body of the answer, 64 KiB at most.
+	// Body of the answer, 1 MiB at most. If Kind is Answered, Redirected or Malformed it
+	// is complete unless Truncated.
 	Body []byte
 	// Truncated tells that the body went on or broke off.
 	Truncated bool

@@ -124,8 +124,9 @@ func (c *Client) page(ctx context.Context, l *list, encode encoder) ([]byte, Pos
 	}
 	to, err := next(header, l)
 	if err != nil {
-		answer := &http.Response{StatusCode: http.StatusOK, Header: header}
-		return nil, Position{}, nil, l.about(Malformed, answer, err)
+		e := l.about(Malformed, &http.Response{StatusCode: http.StatusOK, Header: header}, err)
+		e.Truncated = true // the body is not kept
+		return nil, Position{}, nil, e
 	}
 	return wire, to, total(header), nil
 }

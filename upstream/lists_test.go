@@ -246,3 +246,34 @@ func TestMissingPipelineIsNoMissingRoute(t *testing.T) {
 		t.Errorf("%d calls, %v", calls, err)
 	}
 }
+
+// TestNamedBridgesRoute: a caller who names the route is answered by that route alone.
+func TestNamedBridgesRoute(t *testing.T) {
+	for _, row := range []struct{ asks, has, asked string }{
+		{"bridges", "bridges", "/bridges"},
+		{"trigger_jobs", "bridges", "/trigger_jobs"},
+		{"bridges", "trigger_jobs", "/bridges"},
+		{"trigger_jobs", "trigger_jobs", "/trigger_jobs"},
+		{"", "trigger_jobs", "/bridges /trigger_jobs"},
+	} {
+		asked := ""
+		c := newClient(t, func(w http.ResponseWriter, r *http.Request) {
+			_, route, _ := strings.Cut(r.URL.Path, "/pipelines/6")
+			asked += " " + route
+			if route != "/"+row.has {
+				respond(404, "application/json", `{"error":"404 Not Found"}`)(w, r)
+				return
+			}
+			respond(200, "application/json", `[]`)(w, r)
+		})
+		ctx := WithCall(t.Context(), &Call{BridgesRoute: row.asks})
+		_, _, err := c.ListPipelineBridges(ctx, &jobgatev1.ListPipelineBridgesRequest{Project: "1", PipelineId: 6}, Position{})
+		if asked != " "+row.asked || (err == nil) != strings.HasSuffix(row.asked, "/"+row.has) {
+			t.Errorf("%+v: asked%s, %v", row, asked, err)
+		}
+	}
+	c := newClient(t, func(http.ResponseWriter, *http.Request) { t.Error("the call arrived") })
+	ctx := WithCall(t.Context(), &Call{BridgesRoute: "../jobs"})
+	_, _, err := c.ListPipelineBridges(ctx, &jobgatev1.ListPipelineBridgesRequest{Project: "1", PipelineId: 6}, Position{})
+	wantError(t, err, Invalid)
+}

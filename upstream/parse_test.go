@@ -90,15 +90,15 @@ func TestMessages(t *testing.T) {
 		"control characters": {"text/plain", "a\r\n\x1b[31mb\u2028c", "a [31mb c"},
 		"not UTF-8":          {"text/plain", "a\xffb", "a\uFFFDb"},
 		"long":               {"text/plain", long, long[:512]},
-		"64 KiB":             {"application/json", `{"message":"` + strings.Repeat("x", 65000) + `"}`, strings.Repeat("x", 512)},
-		"beyond 64 KiB":      {"application/json", `{"message":"` + strings.Repeat("x", 1<<20) + `"}`, "Bad Gateway"},
+		"1 MiB":              {"application/json", `{"message":"` + strings.Repeat("x", 1<<20-14) + `"}`, strings.Repeat("x", 512)},
+		"beyond 1 MiB":       {"application/json", `{"message":"` + strings.Repeat("x", 1<<20) + `"}`, "Bad Gateway"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := wantError(t, getJob(t, newClient(t, respond(502, row.contentType, row.body))), Answered)
 			if e.Message != row.want || e.ContentType != row.contentType {
 				t.Errorf("message %q of %q, want %q", e.Message, e.ContentType, row.want)
 			}
-			if len(e.Body) > 64<<10 || e.Truncated != (len(row.body) > 64<<10) {
+			if len(e.Body) > 1<<20 || e.Truncated != (len(row.body) > 1<<20) {
 				t.Errorf("%d bytes of %d, truncated %v", len(e.Body), len(row.body), e.Truncated)
 			}
 		})

@@ -28,13 +28,14 @@ var (
 // escape makes p one segment of a URL path. It is the only place where a project
 // enters a URL.
 func (p Project) escape() (string, error) {
-	if err := p.check(); err != nil {
+	if err := p.Check(); err != nil {
 		return "", err
 	}
 	return url.PathEscape(string(p)), nil
 }
 
-func (p Project) check() error {
+// Check returns the rule that p breaks, nil if it can be asked for.
+func (p Project) Check() error {
 	switch {
 	case p == "":
 		return ErrProjectEmpty

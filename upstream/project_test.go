@@ -75,7 +75,7 @@ func FuzzProject(f *testing.F) {
 		seen = nil
 		_, _ = c.GetJob(t.Context(), &jobgatev1.GetJobRequest{Project: project, JobId: 7})
 		if seen == nil {
-			if Project(project).check() == nil {
+			if Project(project).Check() == nil {
 				t.Fatalf("%q keeps the rules and was not asked for", project)
 			}
 			return

@@ -67,10 +67,21 @@ var placed = map[string]string{
 	"_method": isMethod,
 }
 
+// MayBeExtra says whether a parameter of that name may be one of the extra parameters
+// of a request: it must not have a place of its own.
+func MayBeExtra(name string) bool {
+	base := ParameterName(name)
+	return base != "" && placed[base] == ""
+}
+
+// IsCredential says whether GitLab takes a parameter of that name for a credential, or
+// for the user to act as; contract section 2.
+func IsCredential(name string) bool { return placed[ParameterName(name)] == isCredential }
+
 // extra adds the parameters without a field, as they came.
 func (q *query) extra(parameters []*jobgatev1.Parameter) error {
 	for i, p := range parameters {
-		name := rackName(p.GetName())
+		name := ParameterName(p.GetName())
 		rule := placed[name]
 		if name == "" {
 			rule = "must not be empty"
@@ -83,9 +94,9 @@ func (q *query) extra(parameters []*jobgatev1.Parameter) error {
 	return nil
 }
 
-// rackName is the parameter that Rack would take name for: it passes over
+// ParameterName is the parameter that Rack, below GitLab, takes name for: it passes over
 // brackets in front, and takes those behind for members of it.
-func rackName(name string) string {
+func ParameterName(name string) string {
 	const blank = " \t\r\n\x00"
 	name = strings.TrimLeft(name, "[]"+blank)
 	if end := strings.IndexAny(name, "[]"); end >= 0 {

@@ -21,9 +21,15 @@ type request struct {
 	query  query
 	body   []byte // JSON, nil for none
 	log    bool   // the answer is text
+	opaque bool   // raw is sent as it is, although it is not escaped as Go would
+	relay  *Raw   // what is relayed, nil for a typed call
+
+	validator string // the ETag of the answer that is not to be sent again, "" for none
 }
 
-func (r *request) isWrite() bool { return r.method != http.MethodGet }
+func (r *request) isWrite() bool {
+	return r.method != http.MethodGet && r.method != http.MethodHead && r.method != http.MethodOptions
+}
 
 // invalid completes an error of our own rules.
 func (r *request) invalid(err error) error {
@@ -31,6 +37,13 @@ func (r *request) invalid(err error) error {
 		e.Op, e.Write = r.op.String(), r.isWrite()
 	}
 	return err
+}
+
+// respell puts the caller's own spelling of the query in the place of ours.
+func (r *request) respell(call *Call) {
+	if call != nil && call.RawQuery != nil && !r.isWrite() {
+		r.query = query(*call.RawQuery)
+	}
 }
 
 // projectRequest is a request for tail, which is escaped, below a project.
@@ -83,8 +96,11 @@ func (c *Client) build(ctx context.Context, r *request) *http.Request {
 	header["Accept"] = acceptJSON
 	header["Accept-Encoding"] = asItIs
 	header["User-Agent"] = c.userAgent
-	if r.log {
+	switch {
+	case r.log:
 		header["Accept"] = acceptAny
+	case r.relay != nil && r.relay.Accept != "":
+		header["Accept"] = []string{r.relay.Accept}
 	}
 	req := http.Request{
 		Method: r.method,
@@ -96,9 +112,21 @@ func (c *Client) build(ctx context.Context, r *request) *http.Request {
 		Header: header,
 		Host:   c.base.host,
 	}
-	if r.body != nil {
+	if r.validator != "" {
+		header["If-None-Match"] = []string{r.validator}
+	}
+	if r.opaque {
+		req.URL.Opaque = r.raw
+	}
+	if len(r.body) > 0 {
 		header["Content-Type"] = acceptJSON
 		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(r.body)), int64(len(r.body))
+	}
+	if r.relay != nil {
+		delete(header, "Content-Type")
+		if r.relay.ContentType != "" {
+			header["Content-Type"] = []string{r.relay.ContentType}
+		}
 	}
 	return req.WithContext(ctx)
 }

@@ -10,16 +10,28 @@ import (
 // send asks once and returns an answer of success, whose body the caller closes.
 // Its errors are complete. The context is the call's own, made from the caller's.
 func (c *Client) send(ctx, caller context.Context, r *request) (*http.Response, error) {
+	resp, err := c.ask(ctx, caller, r, c.transport)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode/100 != 2 {
+		return nil, r.refusal(CallFrom(ctx), resp)
+	}
+	return resp, nil
+}
+
+// ask sends once and returns the answer, whatever its status.
+func (c *Client) ask(ctx, caller context.Context, r *request, by http.RoundTripper) (*http.Response, error) {
 	call := CallFrom(ctx)
 	if call != nil {
-		call.Reply, call.Lease = Reply{}, nil
+		call.Reply, call.Lease, call.Frame = Reply{}, nil, nil
 	}
 	var sent proof
 	watched := ctx
 	if r.isWrite() { // of a read nobody asks whether it was sent
 		watched = sent.watch(ctx)
 	}
-	resp, err := c.transport.RoundTrip(c.build(watched, r))
+	resp, err := by.RoundTrip(c.build(watched, r))
 	if err != nil {
 		return nil, c.notAnswered(ctx, caller, r, &sent, err)
 	}
@@ -28,9 +40,6 @@ func (c *Client) send(ctx, caller context.Context, r *request) (*http.Response, 
 	}
 	if call != nil {
 		call.Reply = Reply{Status: resp.StatusCode, Header: resp.Header}
-	}
-	if resp.StatusCode/100 != 2 {
-		return nil, r.refusal(call, resp)
 	}
 	return resp, nil
 }
@@ -50,17 +59,15 @@ func (c *Client) notAnswered(ctx, caller context.Context, r *request, sent *proo
 // encoder turns an answer's JSON into wire bytes, appended to dst.
 type encoder func(dst, json []byte) ([]byte, error)
 
-// fetch asks for JSON and returns it as wire bytes of its own.
-func (c *Client) fetch(caller context.Context, r *request, encode encoder) ([]byte, http.Header, error) {
-	ctx, cancel := c.bounded(caller)
-	defer cancel()
-	resp, err := c.send(ctx, caller, r)
-	if err != nil {
-		return nil, nil, err
-	}
+var errPart = errors.New("gitlab answered a part, 206, without being asked for one")
+
+// take reads JSON, closes the answer, and returns it as wire bytes of its own.
+func (c *Client) take(
+	ctx, caller context.Context, r *request, resp *http.Response, encode encoder,
+) ([]byte, http.Header, error) {
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode == http.StatusPartialContent {
-		return nil, nil, r.malformed(resp, nil, errors.New("gitlab answered a part, 206, without being asked for one"))
+		return nil, nil, r.unexpected(resp, errPart)
 	}
 	if err := checkType(resp.Header, "application/json"); err != nil {
 		return nil, nil, r.unexpected(resp, err)
@@ -68,7 +75,7 @@ func (c *Client) fetch(caller context.Context, r *request, encode encoder) ([]by
 	json, err := readBody(resp, c.maxBody)
 	defer json.free()
 	if err != nil {
-		return nil, nil, r.bodyFailed(ctx, caller, resp, err)
+		return nil, nil, r.bodyFailed(ctx, caller, resp, json.bytes, err)
 	}
 	lease := newLease(len(json.bytes) * 3 / 4)
 	wire, err := encode(lease.bytes, json.bytes)
@@ -92,20 +99,22 @@ func (c *Client) bounded(caller context.Context) (context.Context, context.Cance
 	return context.WithTimeoutCause(caller, c.timeout, ErrUpstreamTimeout)
 }
 
-// bodyFailed makes the error of an answer that could not be read to its end.
-func (r *request) bodyFailed(ctx, caller context.Context, resp *http.Response, err error) error {
+// bodyFailed makes the error of an answer that could not be read further than body.
+func (r *request) bodyFailed(ctx, caller context.Context, resp *http.Response, body []byte, err error) error {
 	switch {
 	case errors.Is(err, errTooLarge):
 		return r.about(TooLarge, resp, err)
 	case errors.Is(err, errCorrupt):
-		return r.about(Malformed, resp, err)
+		e := r.malformed(resp, body, err)
+		e.Truncated = true
+		return e
 	}
 	return r.about(Interrupted, resp, cause(ctx, caller, err))
 }
 
 // malformed makes the error of an answer that is not what the API promises, and
 // keeps a copy of its start.
-func (r *request) malformed(resp *http.Response, body []byte, err error) error {
+func (r *request) malformed(resp *http.Response, body []byte, err error) *Error {
 	e := r.about(Malformed, resp, err)
 	e.Body = append([]byte(nil), body[:min(len(body), maxErrorBody)]...)
 	e.Truncated = len(body) > maxErrorBody

@@ -18,33 +18,33 @@ const maxSlice = 512_000
 type TraceRange struct {
 	Offset int64 // first byte
 	Limit  int64 // bytes at most, 0 for all
+
+	// HasOffset and HasLimit say that the caller names them in GitLab's own words, so
+	// that they are sent as they are: `byte_offset` also if it is 0, and `byte_limit` also
+	// if it is 0 or more than GitLab takes, which is then for GitLab to refuse. A GitLab
+	// that is known to ignore them may be asked for the whole log instead.
+	HasOffset, HasLimit bool
 }
 
 // Trace opens the log of a job; contract section 10. An offset beyond the end gives
 // an empty log, and so does a job without one. The caller closes the reader.
 //
-// With an offset it first learns, once, whether this GitLab sends parts of logs. If
-// not, the whole is read and the bytes before the offset are thrown away.
+// A part of up to 512,000 bytes, or all from an offset on, costs one request in most
+// cases. If GitLab does not honour it, or not on every machine, the part is cut out of the
+// whole log. [Call.Reply] is the answer that the reader reads.
 func (c *Client) Trace(
 	ctx context.Context, project string, jobID int64, part TraceRange, extra []*jobgatev1.Parameter,
 ) (*TraceReader, error) {
-	l := &logCall{c, project, jobID, extra}
-	switch {
-	case part.Offset < 0:
-		return nil, l.invalid("offset", "must not be negative")
-	case part.Limit < 0:
-		return nil, l.invalid("limit", "must not be negative")
-	case part.Offset == 0:
-		return l.head(ctx, part.Limit)
-	}
-	honoured, err := l.honoursSlices(ctx)
+	l := c.logCall(project, jobID, extra)
+	t, err := l.read(ctx, part)
 	if err != nil {
 		return nil, err
 	}
-	if !honoured {
-		return l.whole(ctx, part)
+	if call := CallFrom(ctx); call != nil && t.resp.Header != nil {
+		call.Reply = Reply{Status: t.resp.StatusCode, Header: t.resp.Header}
 	}
-	return l.slice(ctx, part)
+	t.total = t.rest()
+	return t, nil
 }
 
 // logCall is one log, to be asked for.
@@ -53,6 +53,17 @@ type logCall struct {
 	project string
 	jobID   int64
 	extra   []*jobgatev1.Parameter
+	log     string // names the log, and what is asked of it beyond a part
+}
+
+func (c *Client) logCall(project string, jobID int64, extra []*jobgatev1.Parameter) *logCall {
+	var name query
+	name.number("id", jobID)
+	name.text("project", project)
+	for _, p := range extra {
+		name.text(p.GetName(), p.GetValue())
+	}
+	return &logCall{c, project, jobID, extra, string(name)}
 }
 
 func (l *logCall) op() op {
@@ -65,35 +76,51 @@ func (l *logCall) invalid(field, rule string) error {
 	return e
 }
 
-// head reads from the first byte on. What is asked of a GitLab that ignores
-// `byte_limit` is cut here.
-func (l *logCall) head(ctx context.Context, limit int64) (*TraceReader, error) {
-	ask := limit
-	if ask > maxSlice {
-		ask = 0
+// read opens a part. More than GitLab takes as a limit is cut here, if it is not the
+// caller's own word.
+func (l *logCall) read(ctx context.Context, part TraceRange) (t *TraceReader, err error) {
+	ask := part
+	if part.Limit > maxSlice && !part.HasLimit {
+		ask.Limit = 0
 	}
-	t, err := l.open(ctx, 0, ask)
+	switch {
+	case part.Offset < 0:
+		return nil, l.invalid("offset", "must not be negative")
+	case part.Limit < 0:
+		return nil, l.invalid("limit", "must not be negative")
+	case part.Offset == 0:
+		t, err = l.head(ctx, ask)
+	default:
+		t, err = l.part(ctx, ask)
+	}
+	if err == nil && part.Limit > 0 {
+		t.left = part.Limit
+	}
+	return t, err
+}
+
+// head asks for the log from its first byte on: honoured or not, the answer begins there.
+func (l *logCall) head(ctx context.Context, ask TraceRange) (*TraceReader, error) {
+	t, err := l.open(ctx, ask)
 	if err != nil {
 		return nil, err
 	}
-	if ask > 0 && t.length > ask {
+	if ask.Limit > 0 && t.length > ask.Limit {
 		l.slices.ignored()
 	}
-	if ask == 0 || t.length >= 0 && t.length != ask { // of ask bytes there may be more
+	if ask.Limit == 0 || t.length >= 0 && t.length != ask.Limit { // of that many there may be more
 		t.size = t.length
 	}
-	t.limit(limit)
 	return t, nil
 }
 
-// whole reads all and throws away what is before the part.
-func (l *logCall) whole(ctx context.Context, part TraceRange) (*TraceReader, error) {
-	t, err := l.open(ctx, 0, 0)
+// whole asks for the whole log and throws away what is before the offset.
+func (l *logCall) whole(ctx context.Context, offset int64) (*TraceReader, error) {
+	t, err := l.open(ctx, TraceRange{})
 	if err != nil {
 		return nil, err
 	}
-	t.size, t.skip = t.length, part.Offset
-	t.limit(part.Limit)
+	t.size, t.skip = t.length, offset
 	return t, nil
 }
 
@@ -127,7 +154,7 @@ var errSlicesIgnored = errors.New("gitlab sent more of the log than it was asked
 
 // readSlice reads len(p) bytes of the log at offset, or fewer at its end.
 func (l *logCall) readSlice(ctx context.Context, offset int64, p []byte) (int, error) {
-	t, err := l.open(ctx, offset, int64(len(p)))
+	t, err := l.open(ctx, TraceRange{Offset: offset, Limit: int64(len(p))})
 	if err != nil {
 		return 0, err
 	}
@@ -152,10 +179,10 @@ func (l *logCall) readSlice(ctx context.Context, offset int64, p []byte) (int, e
 	return n, nil
 }
 
-// open asks for a log, in the parameters of contract section 10 where they are not
-// 0, and returns it from its first byte.
-func (l *logCall) open(caller context.Context, offset, limit int64) (*TraceReader, error) {
-	r, err := l.request(offset, limit)
+// open asks for a log, in the parameters of contract section 10 where they are not 0 or
+// are the caller's own, and returns the answer from its first byte.
+func (l *logCall) open(caller context.Context, part TraceRange) (*TraceReader, error) {
+	r, err := l.request(part)
 	if err != nil {
 		return nil, err
 	}
@@ -170,23 +197,27 @@ func (l *logCall) open(caller context.Context, offset, limit int64) (*TraceReade
 		cancel(nil)
 		return nil, err
 	}
-	return &TraceReader{
+	t := &TraceReader{
 		request: r, resp: resp, ctx: ctx, caller: caller, cancel: cancel,
 		watchdog: watchdog, idle: l.idle, length: resp.ContentLength, size: -1, left: -1,
-	}, nil
+	}
+	if part.Offset == 0 {
+		t.start = l.heads.reader(l.log)
+	}
+	return t, nil
 }
 
-func (l *logCall) request(offset, limit int64) (*request, error) {
+func (l *logCall) request(part TraceRange) (*request, error) {
 	r, err := l.jobRequest(http.MethodGet, l.op().what, l.project, l.jobID, "/trace")
 	if err != nil {
 		return nil, err
 	}
 	r.log = true
-	if offset > 0 || limit == 1 {
-		r.query.number("byte_offset", offset)
+	if part.Offset > 0 || part.HasOffset {
+		r.query.number("byte_offset", part.Offset)
 	}
-	if limit > 0 {
-		r.query.number("byte_limit", limit)
+	if part.Limit > 0 || part.HasLimit {
+		r.query.number("byte_limit", part.Limit)
 	}
 	return r, r.invalid(r.query.extra(l.extra))
 }

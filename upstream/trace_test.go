@@ -144,21 +144,6 @@ func TestTraceSize(t *testing.T) {
 	}
 }
 
-func TestSlicesAreRemembered(t *testing.T) {
-	for slices, want := range map[bool]string{
-		true:  "byte_offset=0&byte_limit=1 byte_offset=1099511627776&byte_limit=1 byte_limit=5  byte_limit=5 byte_limit=15", //nolint:dupword // two requests
-		false: "byte_offset=0&byte_limit=1  ",
-	} {
-		s := &logServer{log: lines(1000), slices: slices}
-		c := newClient(t, s.ServeHTTP)
-		readTrace(t, c, TraceRange{Offset: 5})
-		readTrace(t, c, TraceRange{Offset: 5, Limit: 10})
-		if got := s.take(); got != want {
-			t.Errorf("slices %v: asked %q, want %q", slices, got, want)
-		}
-	}
-}
-
 func TestEmptyLogTellsNothing(t *testing.T) {
 	s := &logServer{slices: true}
 	c := newClient(t, s.ServeHTTP)

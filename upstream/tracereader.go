@@ -26,20 +26,38 @@ type TraceReader struct {
 
 	length   int64  // announced bytes of the body, -1 if unknown
 	size     int64  // bytes of the whole log, -1 if unknown
+	total    int64  // bytes that Read delivers in all, -1 if unknown
 	skip     int64  // bytes to throw away first
 	left     int64  // bytes to deliver at most, -1 for all
 	got      int64  // bytes of the body read
 	surprise func() // called if the body goes on beyond left; that is then an error
 	err      error  // that Read ended with
+
+	start *headReader // learns how the log begins, nil if it is not read from there
+	ahead []byte      // bytes of the body that were read, but not yet for Read
+	end   error       // that the body ended with after those
 }
 
 // Size is the size of the whole log in bytes as far as GitLab told it, else -1.
 func (t *TraceReader) Size() int64 { return t.size }
 
-func (t *TraceReader) limit(n int64) {
-	if n > 0 {
-		t.left = n
+// Length is how many bytes Read will deliver in all, if that is known when the log is
+// opened, else -1.
+func (t *TraceReader) Length() int64 { return t.total }
+
+// rest is how many bytes Read is yet to deliver, -1 if unknown.
+func (t *TraceReader) rest() int64 {
+	switch {
+	case t.err != nil && isEnd(t.err):
+		return 0
+	case t.length < 0:
+		return -1
 	}
+	rest := max(t.length-t.got+int64(len(t.ahead))-t.skip, 0)
+	if t.left >= 0 {
+		rest = min(rest, t.left)
+	}
+	return rest
 }
 
 var errTraceClosed = errors.New("the log was closed")
@@ -90,6 +108,10 @@ func (t *TraceReader) pass() {
 
 // finish ends a log that has brought as much as was asked for.
 func (t *TraceReader) finish() {
+	if t.start != nil {
+		t.start.done(false)
+		t.start = nil
+	}
 	var more [1]byte
 	if t.surprise != nil && t.read(more[:]) > 0 {
 		t.surprise()
@@ -100,9 +122,45 @@ func (t *TraceReader) finish() {
 	}
 }
 
-// read reads from the body while the watchdog is awake, and turns how the body
-// ends into t.err.
+// read reads what was read ahead, then from the body.
 func (t *TraceReader) read(p []byte) int {
+	if len(t.ahead) > 0 {
+		n := copy(p, t.ahead)
+		t.ahead = t.ahead[n:]
+		return n
+	}
+	if t.end != nil {
+		t.err = t.end
+		return 0
+	}
+	var n int
+	n, t.err = t.receive(p)
+	return n
+}
+
+// peek reads ahead, before the first Read: n bytes, or fewer if the body has no more. That
+// tells its length.
+func (t *TraceReader) peek(n int) ([]byte, error) {
+	if cap(t.ahead) < n {
+		t.ahead = append(make([]byte, 0, n), t.ahead...)
+	}
+	for len(t.ahead) < n && t.end == nil {
+		var m int
+		m, t.end = t.receive(t.ahead[len(t.ahead):n])
+		t.ahead = t.ahead[:len(t.ahead)+m]
+	}
+	switch {
+	case isEnd(t.end):
+		t.length = t.got
+	case t.end != nil:
+		return nil, t.end
+	}
+	return t.ahead, nil
+}
+
+// receive reads from the body while the watchdog is awake, and completes the error that
+// the body ends with.
+func (t *TraceReader) receive(p []byte) (int, error) {
 	t.watchdog.Reset(t.idle)
 	n, err := t.resp.Body.Read(p)
 	t.watchdog.Stop()
@@ -110,13 +168,15 @@ func (t *TraceReader) read(p []byte) int {
 	if isEnd(err) {
 		err = cmp.Or(shorter(t.got, t.length), err)
 	}
+	if t.start != nil && (!t.start.see(p[:n]) || isEnd(err)) {
+		t.start.done(isEnd(err))
+		t.start = nil
+	}
 	switch {
 	case err == nil || isEnd(err):
-		t.err = err
+		return n, err
 	case errors.Is(context.Cause(t.ctx), errTraceClosed):
-		t.err = fs.ErrClosed
-	default:
-		t.err = t.request.bodyFailed(t.ctx, t.caller, t.resp, err)
+		return n, fs.ErrClosed
 	}
-	return n
+	return n, t.request.bodyFailed(t.ctx, t.caller, t.resp, nil, err)
 }

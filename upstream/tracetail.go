@@ -28,7 +28,7 @@ const maxTailLines = 1_000_000
 func (c *Client) TraceTail(
 	ctx context.Context, project string, jobID int64, tail Tail, size int64, extra []*jobgatev1.Parameter,
 ) (offset int64, err error) {
-	l := &logCall{c, project, jobID, extra}
+	l := c.logCall(project, jobID, extra)
 	switch {
 	case tail.Bytes < 0 || tail.Lines < 0 || (tail.Bytes > 0) == (tail.Lines > 0):
 		return 0, l.invalid("tail", "must be a positive number of either bytes or lines")
@@ -143,7 +143,7 @@ func (l *logCall) seekLines(ctx context.Context, lines int, size int64, buf []by
 // passToTail finds the tail in the whole log, which it reads and throws away. If
 // only bytes are wanted and GitLab announces the length, it need not read.
 func (l *logCall) passToTail(ctx context.Context, tail Tail) (int64, error) {
-	t, err := l.open(ctx, 0, 0)
+	t, err := l.open(ctx, TraceRange{})
 	if err != nil {
 		return 0, err
 	}

@@ -1,0 +1,88 @@
+package upstream
+
+import (
+	"context"
+	"net/http"
+)
+
+// fetch asks for JSON and returns it as wire bytes: its own, or those of a frame that
+// GitLab has just confirmed.
+func (c *Client) fetch(caller context.Context, r *request, encode encoder) ([]byte, http.Header, error) {
+	r.respell(CallFrom(caller))
+	ctx, cancel := c.bounded(caller)
+	defer cancel()
+	if c.frames == nil || r.method != http.MethodGet {
+		resp, err := c.send(ctx, caller, r) //nolint:bodyclose // take closes it
+		if err != nil {
+			return nil, nil, err
+		}
+		return c.take(ctx, caller, r, resp, encode)
+	}
+	call := CallFrom(caller)
+	key := c.frames.keys.of(call, r)
+	held := c.frames.lookup(key)
+	resp, same, err := c.askUnlessSame(ctx, caller, r, held) //nolint:bodyclose // take or refusal closes it
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case same:
+		c.frames.hits.Add(1)
+		return held.wire, held.confirm(call, resp.Header), nil
+	case resp.StatusCode/100 != 2:
+		if isGone(resp.StatusCode) {
+			c.frames.drop(key)
+		}
+		return nil, nil, r.refusal(call, resp)
+	}
+	wire, header, err := c.take(ctx, caller, r, resp, encode)
+	if err == nil {
+		c.frames.admit(key, resp, wire)
+	}
+	return wire, header, err
+}
+
+// askUnlessSame asks once, on condition that the answer is no longer that of held, if
+// there is one. Same says that it still is. A 304 about another answer than held is none:
+// then it asks again, without a condition.
+func (c *Client) askUnlessSame(
+	ctx, caller context.Context, r *request, held *Frame,
+) (resp *http.Response, same bool, err error) {
+	if held != nil {
+		r.validator = held.etag
+	}
+	resp, err = c.ask(ctx, caller, r, c.transport)
+	if err != nil || held == nil || resp.StatusCode != http.StatusNotModified {
+		return resp, false, err
+	}
+	drain(resp.Body)
+	if held.isMeant(resp.Header["Etag"]) {
+		return resp, true, nil
+	}
+	r.validator = ""
+	resp, err = c.ask(ctx, caller, r, c.transport)
+	return resp, false, err
+}
+
+// isMeant tells whether a 304 with these ETags is about f. Without any it is about the
+// one that was asked with.
+func (f *Frame) isMeant(etags []string) bool {
+	return len(etags) == 0 || len(etags) == 1 && sameETag(etags[0], f.etag)
+}
+
+// confirm makes f the answer of call, and returns its header: that of the 304, overlaid.
+func (f *Frame) confirm(call *Call, fresh http.Header) http.Header {
+	f.overlay(fresh)
+	if call != nil {
+		call.Reply, call.Frame = Reply{Status: http.StatusOK, Header: fresh}, f
+	}
+	return fresh
+}
+
+// isGone tells a status after which an earlier answer will hardly come again.
+func isGone(status int) bool {
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusGone:
+		return true
+	}
+	return false
+}
