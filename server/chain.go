@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/jobgate/jobgate/server/inproc"
 	"github.com/jobgate/jobgate/upstream"
 )
 
@@ -26,7 +27,7 @@ type chain struct {
 func (c *chain) unary(
 	ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler,
 ) (resp any, err error) {
-	call := newCall(info.FullMethod, req)
+	call := newCall(ctx, info.FullMethod, req)
 	defer func() {
 		if err = c.end(ctx, call, recover(), err); err != nil {
 			resp = nil
@@ -39,7 +40,7 @@ func (c *chain) unary(
 		return nil, err
 	}
 	resp, err = handler(ctx, req)
-	if m, ok := resp.(proto.Message); ok && err == nil && call.Lease != nil {
+	if m, ok := resp.(proto.Message); ok && err == nil && call.Lease != nil && !inproc.Inside(ctx) {
 		resp = leased{m, call.Lease}
 	}
 	if md := call.replyHeader(); md != nil {
@@ -51,7 +52,7 @@ func (c *chain) unary(
 func (c *chain) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
 	ctx, cancel := c.alive(ss.Context())
 	defer cancel()
-	s := &serverStream{ServerStream: ss, ctx: ctx, call: newCall(info.FullMethod, nil)}
+	s := &serverStream{ServerStream: ss, ctx: ctx, call: newCall(ctx, info.FullMethod, nil)}
 	defer func() { err = c.end(ctx, s.call, recover(), err) }()
 	return handler(srv, s)
 }
@@ -115,22 +116,32 @@ func (s *serverStream) SendMsg(m any) error {
 
 // call is one call on its way through the chain.
 type call struct {
-	upstream.Call
+	*upstream.Call
+	own    upstream.Call  // what Call is, unless the caller is told by a face
+	caller *inproc.Caller // of a face in this process, nil for all others
 	method string
 	start  time.Time
 	req    any
 	id     string // the caller's name for it, to find it in logs
 }
 
-func newCall(method string, req any) *call {
-	return &call{method: method, start: time.Now(), req: req}
+func newCall(ctx context.Context, method string, req any) *call {
+	c := &call{method: method, start: time.Now(), req: req, caller: inproc.CallerFrom(ctx)}
+	c.Call = &c.own
+	if c.caller != nil {
+		c.Call, c.id = &c.caller.Call, c.caller.RequestID
+	}
+	return c
 }
 
-// admit reads the credential and checks the request. The context it returns
-// carries the call to the upstream client.
+// admit reads who calls and checks the request. The context it returns carries the
+// call to the upstream client.
 func (c *call) admit(ctx context.Context) (context.Context, error) {
-	if err := c.readMetadata(ctx); err != nil {
-		return ctx, err
+	md, ctx := ownDropped(ctx)
+	if c.caller == nil {
+		if err := c.readMetadata(md); err != nil {
+			return ctx, err
+		}
 	}
 	if !strings.HasPrefix(c.method, "/jobgate.") {
 		return ctx, nil // health and reflection
@@ -138,7 +149,7 @@ func (c *call) admit(ctx context.Context) (context.Context, error) {
 	if err := validate(c.req); err != nil {
 		return ctx, err
 	}
-	return upstream.WithCall(ctx, &c.Call), nil
+	return upstream.WithCall(ctx, c.Call), nil
 }
 
 // answered says that an error is GitLab's own: its words are the caller's to read.
@@ -159,6 +170,9 @@ func (c *chain) end(ctx context.Context, call *call, panicked any, err error) er
 		err = errPanic
 	}
 	st := statusOf(ctx, call, err)
+	if call.caller != nil && st.code != 0 {
+		call.caller.Failure = st.failure(call, err)
+	}
 	level := levelOf(st.code)
 	if !c.log.Enabled(ctx, level) {
 		return st.Err()

@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net/netip"
+	"net/url"
 	"time"
 )
 
@@ -14,6 +16,12 @@ type Config struct {
 	GRPCTLS *tls.Config
 	// HTTPTLS secures the HTTP listener; nil is plaintext.
 	HTTPTLS *tls.Config
+	// PublicURL is the HTTP listener's address as callers know it, scheme and host
+	// without a path: links and redirects name it. Empty is what each caller asked for.
+	PublicURL string
+	// TrustedProxies may say by X-Forwarded-Proto and X-Forwarded-Host what the caller
+	// asked for; nobody else may.
+	TrustedProxies []netip.Prefix
 	// ShutdownTimeout is how long calls in progress may go on once the server is told
 	// to stop. With 0 they are cut off at once.
 	ShutdownTimeout time.Duration
@@ -31,8 +39,21 @@ func (c Config) Validate() error {
 	if c.Version == "" {
 		errs = append(errs, errors.New("version: empty"))
 	}
+	errs = append(errs, validatePublicURL(c.PublicURL))
 	errs = append(errs, validateTLS("grpc-cert", c.GRPCTLS), validateTLS("http-cert", c.HTTPTLS))
 	return errors.Join(errs...)
+}
+
+// validatePublicURL refuses what cannot begin a link.
+func validatePublicURL(text string) error {
+	if text == "" {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || text != u.Scheme+"://"+u.Host {
+		return errors.New("public-url: must be http:// or https:// and a host, and nothing else")
+	}
+	return nil
 }
 
 // validateTLS refuses what would only come to light at the first handshake.

@@ -28,22 +28,31 @@ const (
 // rpc is one call of a client, for tables.
 type rpc func(ctx context.Context, gw *gateway) error
 
-func getJob(ctx context.Context, gw *gateway) error {
-	_, err := gw.jobs.GetJob(ctx, &jobgatev1.GetJobRequest{Project: "acme/widgets", JobId: 7})
-	return err
+// request is the same call on both faces.
+type request struct {
+	rpc
+	method, path string
 }
 
-func cancelJob(ctx context.Context, gw *gateway) error {
+var (
+	getJob           = request{get("acme/widgets", 7), "GET", "/projects/acme%2Fwidgets/jobs/7"}
+	cancelJob        = request{cancelJobRPC, "POST", "/projects/acme%2Fwidgets/jobs/7/cancel"}
+	listPipelineJobs = request{listPipelineJobsRPC, "GET", "/projects/acme%2Fwidgets/pipelines/6/jobs"}
+	getTokenJob      = request{getTokenJobRPC, "GET", "/job"}
+	getWithDots      = request{get("a/../b", 7), "GET", "/projects/a%2F..%2Fb/jobs/7"}
+)
+
+func cancelJobRPC(ctx context.Context, gw *gateway) error {
 	_, err := gw.jobs.CancelJob(ctx, &jobgatev1.CancelJobRequest{Project: "acme/widgets", JobId: 7})
 	return err
 }
 
-func listPipelineJobs(ctx context.Context, gw *gateway) error {
+func listPipelineJobsRPC(ctx context.Context, gw *gateway) error {
 	_, err := gw.jobs.ListPipelineJobs(ctx, &jobgatev1.ListPipelineJobsRequest{Project: "acme/widgets", PipelineId: 6})
 	return err
 }
 
-func getTokenJob(ctx context.Context, gw *gateway) error {
+func getTokenJobRPC(ctx context.Context, gw *gateway) error {
 	_, err := gw.jobs.GetTokenJob(ctx, &jobgatev1.GetTokenJobRequest{})
 	return err
 }
@@ -53,9 +62,17 @@ func getTokenJob(ctx context.Context, gw *gateway) error {
 type errorCase struct {
 	row     string
 	gitlab  http.Handler
-	call    rpc
+	call    request
 	want    failure
 	message string // part of the status message
+}
+
+// ownOverREST are the cases in which the REST face has no answer of GitLab's to repeat,
+// and the status that it gives instead.
+var ownOverREST = map[string]int{
+	"hangs, read": 504, "hangs, write": 504, "resets, read": 502, "resets, write": 502,
+	"201 without JSON, write": 502, "too large": 502, "HTML with 200": 502, "304 unasked": 502,
+	"206 unasked": 502, "not UTF-8": 502, "cut short": 502,
 }
 
 func message(status int, words string) http.Handler {
@@ -71,10 +88,7 @@ func token(status int, code, description string) http.Handler {
 }
 
 var errorCases = map[string]errorCase{
-	"project with dots": {"the request breaks a rule of the gateway", message(200, ""), func(ctx context.Context, gw *gateway) error {
-		_, err := gw.jobs.GetJob(ctx, &jobgatev1.GetJobRequest{Project: "a/../b", JobId: 7})
-		return err
-	}, failure{codes.InvalidArgument, "INVALID_REQUEST", "project"}, "'..'"},
+	"project with dots":       {"the request breaks a rule of the gateway", message(200, ""), getWithDots, failure{codes.InvalidArgument, "INVALID_REQUEST", "project"}, "'..'"},
 	"hangs, read":             {"the connection broke or timed out on a read", hangs(), getJob, failure{codes.Unavailable, "UPSTREAM_UNAVAILABLE", ""}, "too long"},
 	"hangs, write":            {"a write was sent and no usable answer came", hangs(), cancelJob, failure{codes.Unknown, "WRITE_OUTCOME_UNKNOWN", ""}, "too long"},
 	"resets, read":            {"the connection broke or timed out on a read", resets(), getJob, failure{codes.Unavailable, "UPSTREAM_UNAVAILABLE", ""}, ""},
@@ -148,7 +162,7 @@ func TestErrorTable(t *testing.T) {
 				options = append(options, upstream.WithTimeout(200*time.Millisecond))
 			}
 			gw := newGateway(t, c.gitlab, options...)
-			err := c.call(as(t, canary), gw)
+			err := c.call.rpc(as(t, canary), gw)
 			c.want.check(t, err)
 			st := status.Convert(err)
 			if !strings.Contains(st.Message(), c.message) {
@@ -161,9 +175,10 @@ func TestErrorTable(t *testing.T) {
 
 func TestNothingSentIsUnavailableForWritesToo(t *testing.T) {
 	gw := newGatewayAt(t, "http://127.0.0.1:1")
-	for name, call := range map[string]rpc{"read": getJob, "write": cancelJob} {
+	for name, call := range map[string]request{"read": getJob, "write": cancelJob} {
 		t.Run(name, func(t *testing.T) {
-			failure{codes.Unavailable, "UPSTREAM_UNAVAILABLE", ""}.check(t, call(as(t, canary), gw))
+			failure{codes.Unavailable, "UPSTREAM_UNAVAILABLE", ""}.check(t, call.rpc(as(t, canary), gw))
+			wantOwn(t, call.overREST(t, gw), http.StatusServiceUnavailable, "UPSTREAM_UNAVAILABLE")
 		})
 	}
 }
@@ -174,21 +189,21 @@ func TestCallersOwnEnd(t *testing.T) {
 	// gateway is always a little earlier.
 	for range 30 {
 		ctx, cancel := context.WithTimeout(as(t, canary), 20*time.Millisecond)
-		if err := getJob(ctx, gw); status.Code(err) != codes.DeadlineExceeded {
+		if err := getJob.rpc(ctx, gw); status.Code(err) != codes.DeadlineExceeded {
 			t.Errorf("deadline: %v", err)
 		}
 		cancel()
 	}
 	ctx, cancel := context.WithCancel(as(t, canary))
 	time.AfterFunc(50*time.Millisecond, cancel)
-	if err := getJob(ctx, gw); status.Code(err) != codes.Canceled {
+	if err := getJob.rpc(ctx, gw); status.Code(err) != codes.Canceled {
 		t.Errorf("cancel: %v", err)
 	}
 }
 
 func TestAnonymousIsToldToBringACredential(t *testing.T) {
 	gw := newGateway(t, message(401, "401 Unauthorized"))
-	failure{codes.Unauthenticated, "CREDENTIAL_MISSING", ""}.check(t, getJob(t.Context(), gw))
+	failure{codes.Unauthenticated, "CREDENTIAL_MISSING", ""}.check(t, getJob.rpc(t.Context(), gw))
 }
 
 // rowsWithoutAnAnswer are those that no answer over the network can single out.
@@ -201,7 +216,7 @@ var rowsWithoutAnAnswer = map[string]*upstream.Error{
 
 func TestRowsWithoutAnAnswer(t *testing.T) {
 	for when, e := range rowsWithoutAnAnswer {
-		if got := rowFor(e, &call{}).when; got != when {
+		if got := rowFor(e, newCall(t.Context(), "", nil)).when; got != when {
 			t.Errorf("%q matches the row %q", when, got)
 		}
 	}
@@ -264,7 +279,7 @@ func TestStatusFitsTrailers(t *testing.T) {
 	for name, gitlab := range bodies {
 		t.Run(name, func(t *testing.T) {
 			gw := newGateway(t, gitlab)
-			err := getJob(as(t, canary), gw)
+			err := getJob.rpc(as(t, canary), gw)
 			st := status.Convert(err)
 			if size := proto.Size(st.Proto()); size > maxStatus {
 				t.Errorf("the status takes %d bytes", size)
@@ -285,7 +300,7 @@ func TestStatusFitsTrailers(t *testing.T) {
 func TestRetryInfo(t *testing.T) {
 	cases := map[string]struct {
 		gitlab http.Handler
-		call   rpc
+		call   request
 		want   time.Duration
 	}{
 		"told":                       {answer(429, asText, "Retry later\n", "Retry-After", "17"), getJob, 17 * time.Second},
@@ -296,7 +311,7 @@ func TestRetryInfo(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			st := status.Convert(c.call(as(t, canary), newGateway(t, c.gitlab)))
+			st := status.Convert(c.call.rpc(as(t, canary), newGateway(t, c.gitlab)))
 			if got := detailOf[*errdetails.RetryInfo](st).GetRetryDelay().AsDuration(); got != c.want {
 				t.Errorf("retry after %v, want %v", got, c.want)
 			}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -41,6 +40,7 @@ type gateway struct {
 	traces  jobgatev1.TraceServiceClient
 	conn    *grpc.ClientConn
 	addr    string
+	url     string // of the HTTP listener
 	log     *logBuffer
 	stop    func() error // asks for an orderly stop and waits for it
 }
@@ -106,13 +106,12 @@ func newGatewayAt(t *testing.T, url string, opts ...upstream.Option) *gateway {
 
 func run(t *testing.T, s *Server, logs *logBuffer) *gateway {
 	t.Helper()
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	open := listen(t)
+	_ = open.Admin.Close()
+	lis, web := open.GRPC, open.HTTP
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx, Listeners{GRPC: lis}) }()
+	go func() { done <- s.Run(ctx, Listeners{GRPC: lis, HTTP: web}) }()
 	conn, err := grpc.NewClient("passthrough:///"+lis.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
@@ -130,7 +129,7 @@ func run(t *testing.T, s *Server, logs *logBuffer) *gateway {
 	return &gateway{
 		jobs: jobgatev1.NewJobServiceClient(conn), bridges: jobgatev1.NewBridgeServiceClient(conn),
 		agents: jobgatev1.NewAgentServiceClient(conn), traces: jobgatev1.NewTraceServiceClient(conn),
-		conn: conn, addr: lis.Addr().String(), log: logs, stop: stop,
+		conn: conn, addr: lis.Addr().String(), url: "http://" + web.Addr().String(), log: logs, stop: stop,
 	}
 }
 

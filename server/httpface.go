@@ -19,17 +19,17 @@ import (
 	"github.com/jobgate/jobgate/upstream/gitlabjson"
 )
 
-// httpFace is what the HTTP listener answers: health, and GitLab's words for a path
-// that it does not know (contract, section 1) for all else.
-func httpFace(h *health.Server) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("GET /healthz", healthz(h))
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusNotFound)
-		_, _ = io.WriteString(w, `{"error":"404 Not Found"}`)
+// httpFace is what the HTTP listener answers: health, and the REST face for all else. It
+// is no [http.ServeMux], which would clean paths that GitLab has to see as they are.
+func httpFace(h *health.Server, api http.Handler) http.Handler {
+	health := healthz(h)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/healthz" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+			health.ServeHTTP(w, r)
+			return
+		}
+		api.ServeHTTP(w, r)
 	})
-	return mux
 }
 
 // adminFace is for those who run the gateway: health, metrics, profiles. It is kept
@@ -90,7 +90,7 @@ func httpServer(log *slog.Logger, handler http.Handler, secure *tls.Config) *htt
 		TLSConfig:         secure,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
+		MaxHeaderBytes:    128 << 10, // of which the REST face takes half for the URL
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		BaseContext:       func(net.Listener) context.Context { return context.Background() },
 	}

@@ -8,10 +8,30 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// readMetadata takes the caller's credential, and name for the call, out of the
-// metadata. It is the only place that reads a credential.
-func (c *call) readMetadata(ctx context.Context) error {
+// ownPrefix is that of metadata which only the gateway itself may write.
+const ownPrefix = "jobgate-"
+
+// ownDropped returns the metadata of a call without what claims to be the gateway's own,
+// and a context that has no more. What a face has to tell travels in an [inproc.Caller].
+func ownDropped(ctx context.Context) (metadata.MD, context.Context) {
 	md, _ := metadata.FromIncomingContext(ctx)
+	dropped := false
+	for key := range md {
+		if strings.HasPrefix(key, ownPrefix) {
+			delete(md, key)
+			dropped = true
+		}
+	}
+	if dropped {
+		ctx = metadata.NewIncomingContext(ctx, md)
+	}
+	return md, ctx
+}
+
+// readMetadata takes the caller's credential, and name for the call, out of the
+// metadata. It is the only place that reads
+// a credential of a gRPC caller.
+func (c *call) readMetadata(md metadata.MD) error {
 	var v violations
 	one := func(key string) string {
 		values := md[key]

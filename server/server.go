@@ -21,6 +21,8 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
+	"github.com/jobgate/jobgate/server/inproc"
+	"github.com/jobgate/jobgate/server/rest"
 	"github.com/jobgate/jobgate/upstream"
 )
 
@@ -48,18 +50,31 @@ func New(cfg Config, api *upstream.Client, log *slog.Logger) (*Server, error) {
 	life, abort := context.WithCancelCause(context.Background())
 	c := &chain{log: log, life: life}
 	s := &Server{cfg: cfg, log: log, abort: abort, grpc: grpc.NewServer(grpcOptions(cfg, c)...), health: health.NewServer()}
-	jobgatev1.RegisterJobServiceServer(s.grpc, &jobService{api: api})
-	jobgatev1.RegisterBridgeServiceServer(s.grpc, &bridgeService{api: api})
-	jobgatev1.RegisterAgentServiceServer(s.grpc, &agentService{api: api})
-	jobgatev1.RegisterTraceServiceServer(s.grpc, &traceService{api: api, instance: instanceTag(api.URL())})
+	registerServices(s.grpc, api)
 	for name := range s.grpc.GetServiceInfo() {
 		s.health.SetServingStatus(name, healthv1.HealthCheckResponse_SERVING)
 	}
 	healthv1.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
-	s.http = httpServer(log, httpFace(s.health), cfg.HTTPTLS)
+	inside := inproc.New(c.unary, c.stream)
+	registerServices(inside, api)
+	face, err := rest.New(rest.Config{
+		Channel: inside, Relay: c.relay(api), PublicURL: cfg.PublicURL, TrustedProxies: cfg.TrustedProxies,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.http = httpServer(log, httpFace(s.health, face), cfg.HTTPTLS)
 	s.admin = httpServer(log, adminFace(s.health, cfg.Version), nil)
 	return s, nil
+}
+
+// registerServices registers the services of the contract, for either face.
+func registerServices(at grpc.ServiceRegistrar, api *upstream.Client) {
+	jobgatev1.RegisterJobServiceServer(at, &jobService{api: api})
+	jobgatev1.RegisterBridgeServiceServer(at, &bridgeService{api: api})
+	jobgatev1.RegisterAgentServiceServer(at, &agentService{api: api})
+	jobgatev1.RegisterTraceServiceServer(at, &traceService{api: api, instance: instanceTag(api.URL())})
 }
 
 // streamWorkers are the goroutines that serve calls one after the other; beyond them a

@@ -88,14 +88,14 @@ func TestEchoedTokensAreCutOut(t *testing.T) {
 		w.Header().Set("X-Request-Id", token)
 		message(403, "403 Forbidden - "+token).ServeHTTP(w, r)
 	}))
-	err := getJob(as(t, canary), gw)
+	err := getJob.rpc(as(t, canary), gw)
 	failure{codes.PermissionDenied, "ACCESS_DENIED", ""}.check(t, err)
 	wantNoToken(t, gw, err, canary)
 }
 
 func TestCallsAreLogged(t *testing.T) {
 	gw, _ := newSandbox(t)
-	_ = getJob(with(t, "private-token", canary, "x-request-id", "find-me-42"), gw)
+	_ = getJob.rpc(with(t, "private-token", canary, "x-request-id", "find-me-42"), gw)
 	if err := gw.stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestStopWaitsForCalls(t *testing.T) {
 		_, _ = io.WriteString(w, `{"id":7}`)
 	}))
 	result := make(chan error, 1)
-	go func() { result <- getJob(context.Background(), gw) }()
+	go func() { result <- getJob.rpc(context.Background(), gw) }()
 	<-asked
 	stopped := make(chan error, 1)
 	go func() { stopped <- gw.stop() }()
@@ -134,7 +134,7 @@ func TestStopWaitsForCalls(t *testing.T) {
 	if err := <-stopped; err != nil {
 		t.Errorf("Run: %v", err)
 	}
-	if code := status.Code(getJob(t.Context(), gw)); code != codes.Unavailable {
+	if code := status.Code(getJob.rpc(t.Context(), gw)); code != codes.Unavailable {
 		t.Errorf("a call after the stop: %v", code)
 	}
 }
@@ -199,7 +199,7 @@ func TestStopTellsOfWritesThatWereSent(t *testing.T) {
 	}
 	gw := run(t, s, logs)
 	result := make(chan error, 1)
-	go func() { result <- cancelJob(context.Background(), gw) }()
+	go func() { result <- cancelJob.rpc(context.Background(), gw) }()
 	<-reached
 	if err := gw.stop(); err != nil {
 		t.Errorf("Run: %v", err)

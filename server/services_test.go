@@ -338,7 +338,7 @@ func TestCredentialsPassThrough(t *testing.T) {
 		_, _ = io.WriteString(w, `{"id":7}`)
 	}))
 	ctx := with(t, "private-token", "a", "authorization", "Bearer b", "job-token", "c", "sudo", "d", "dpop", "e", "cookie", "f", "x-forwarded-for", "g", "jobgate-face", "h")
-	if err := getJob(ctx, gw); err != nil {
+	if err := getJob.rpc(ctx, gw); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]string{"Private-Token": "a", "Authorization": "Bearer b", "Job-Token": "c", "Sudo": "d", "Dpop": "e", "Cookie": "", "X-Forwarded-For": "", "Jobgate-Face": ""}
@@ -399,7 +399,7 @@ func TestSlowCallersDoNotOutliveTheirDeadline(t *testing.T) {
 	gw := newGateway(t, hangs())
 	ctx, cancel := context.WithTimeout(as(t, canary), 30*time.Millisecond)
 	defer cancel()
-	if err := listPipelineJobs(ctx, gw); err == nil {
+	if err := listPipelineJobs.rpc(ctx, gw); err == nil {
 		t.Error("an answer from a GitLab that hangs")
 	}
 }

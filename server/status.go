@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
+	"github.com/jobgate/jobgate/server/inproc"
 	"github.com/jobgate/jobgate/upstream"
 )
 
@@ -165,7 +166,7 @@ type outcome struct {
 // statusOf says what the caller is told about an error. Only this function and what
 // it calls write words that a caller sees.
 func statusOf(ctx context.Context, c *call, err error) outcome {
-	if err == nil {
+	if err == nil || errors.Is(err, inproc.ErrEnough) {
 		return outcome{}
 	}
 	e, fromUpstream := errors.AsType[*upstream.Error](err)

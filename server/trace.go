@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
+	"github.com/jobgate/jobgate/server/inproc"
 	"github.com/jobgate/jobgate/upstream"
 )
 
@@ -22,6 +23,9 @@ type traceService struct {
 
 // maxChunk is how many bytes of a log one event holds.
 const maxChunk = 256 << 10
+
+// largestSlice is the largest part of a log that GitLab sends; contract section 10.
+const largestSlice = 512_000
 
 // chunks are the buffers that logs pass through, one per stream.
 var chunks sync.Pool
@@ -55,7 +59,11 @@ func (s *traceService) ReadTrace(req *jobgatev1.ReadTraceRequest, stream jobgate
 	return r.copy()
 }
 
+// job is the job of the log, nil for a caller who wants nothing of it.
 func (s *traceService) job(ctx context.Context, req *jobgatev1.ReadTraceRequest) (*jobgatev1.Job, error) {
+	if caller := inproc.CallerFrom(ctx); caller != nil && caller.LogOnly {
+		return nil, nil //nolint:nilnil // see above
+	}
 	answer, err := s.api.GetJob(ctx, &jobgatev1.GetJobRequest{Project: req.GetProject(), JobId: req.GetJobId()})
 	if err != nil {
 		return nil, err
@@ -129,11 +137,17 @@ func (r *traceRead) openAt(ctx context.Context, offset, compared int64) error {
 	if r.req.GetLimit() > 0 {
 		part.Limit = min(r.req.GetLimit(), math.MaxInt64-compared) + compared
 	}
+	if _, ok := r.req.GetStart().(*jobgatev1.ReadTraceRequest_Offset); ok || r.req.GetStart() == nil {
+		part.HasOffset, part.HasLimit = ok, part.Limit > 0 && part.Limit <= largestSlice
+	}
 	log, err := r.api.Trace(ctx, r.req.GetProject(), r.req.GetJobId(), part, r.req.GetExtraParameters())
 	if err != nil {
 		return err
 	}
 	r.log = log
+	if caller := inproc.CallerFrom(ctx); caller != nil {
+		caller.LogLength = log.Length()
+	}
 	return nil
 }
 

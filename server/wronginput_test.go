@@ -299,8 +299,8 @@ func TestGarbageInsteadOfHTTP(t *testing.T) {
 		}
 	}()
 	gw := newGatewayAt(t, "http://"+lis.Addr().String())
-	failure{codes.Unavailable, "UPSTREAM_UNAVAILABLE", ""}.check(t, getJob(as(t, canary), gw))
-	if code := status.Code(cancelJob(as(t, canary), gw)); code != codes.Unknown && code != codes.Unavailable {
+	failure{codes.Unavailable, "UPSTREAM_UNAVAILABLE", ""}.check(t, getJob.rpc(as(t, canary), gw))
+	if code := status.Code(cancelJob.rpc(as(t, canary), gw)); code != codes.Unknown && code != codes.Unavailable {
 		t.Errorf("write: %v", code)
 	}
 	_ = lis.Close()

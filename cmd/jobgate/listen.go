@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 
 	"github.com/jobgate/jobgate/server"
 )
@@ -133,4 +134,20 @@ func reachable(addr net.Addr) string {
 		return net.JoinHostPort("127.0.0.1", port)
 	}
 	return addr.String()
+}
+
+// trustedProxies reads the networks; a single address is a network of one.
+func (c *serveCmd) trustedProxies(s *settings) ([]netip.Prefix, error) {
+	var all []netip.Prefix
+	for _, text := range c.TrustedProxies {
+		prefix, err := netip.ParsePrefix(text)
+		if addr, errAddr := netip.ParseAddr(text); errAddr == nil {
+			prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %q is neither an address nor a network such as 10.0.0.0/8", s.name("trusted-proxies"), text)
+		}
+		all = append(all, prefix.Masked())
+	}
+	return all, nil
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -23,11 +24,14 @@ type serveCmd struct {
 	UpstreamTimeout     time.Duration `group:"upstream" placeholder:"DURATION" default:"30s" help:"How long GitLab may take for one call that is not a log."`
 	UpstreamIdleTimeout time.Duration `group:"upstream" placeholder:"DURATION" default:"30s" help:"How long GitLab may send nothing in the middle of a log."`
 	UpstreamMaxBody     byteSize      `group:"upstream" placeholder:"SIZE" default:"32MiB" help:"Largest answer taken from GitLab, logs aside; KiB, MiB, GiB or bytes."`
+	UpstreamCache       byteSize      `group:"upstream" placeholder:"SIZE" default:"64MiB" help:"Memory for answers that GitLab is asked to confirm as unchanged instead of sending them again; each is for one credential only. 0 is off."`
 
-	GRPCAddr       string `name:"grpc-addr" group:"listen" placeholder:"HOST:PORT" default:"127.0.0.1:9090" help:"Where gRPC is served. Port 0 takes a free one."`
-	HTTPAddr       string `name:"http-addr" group:"listen" placeholder:"HOST:PORT" default:"127.0.0.1:8080" help:"Where HTTP is served: /healthz. Empty is off."`
-	AdminAddr      string `group:"listen" placeholder:"HOST:PORT" default:"127.0.0.1:9091" help:"Where health, metrics and profiles are served, always in plaintext. Empty is off."`
-	AllowPlaintext bool   `group:"listen" help:"Serve without TLS also on addresses that other machines can reach."`
+	GRPCAddr       string   `name:"grpc-addr" group:"listen" placeholder:"HOST:PORT" default:"127.0.0.1:9090" help:"Where gRPC is served. Port 0 takes a free one."`
+	HTTPAddr       string   `name:"http-addr" group:"listen" placeholder:"HOST:PORT" default:"127.0.0.1:8080" help:"Where HTTP is served: GitLab's REST API below /api/v4, and /healthz. Empty is off."`
+	AdminAddr      string   `group:"listen" placeholder:"HOST:PORT" default:"127.0.0.1:9091" help:"Where health, metrics and profiles are served, always in plaintext. Empty is off."`
+	PublicURL      string   `name:"public-url" group:"listen" placeholder:"URL" help:"Address of the HTTP listener as callers know it (https://jobs.example.com): links and redirects name it. By default it is what the caller asked for."`
+	TrustedProxies []string `group:"listen" placeholder:"CIDR,…" help:"Networks of proxies that may tell by X-Forwarded-Proto and X-Forwarded-Host what the caller asked for."`
+	AllowPlaintext bool     `group:"listen" help:"Serve without TLS also on addresses that other machines can reach."`
 
 	GRPCCert      string `name:"grpc-cert" group:"tls" placeholder:"FILE" help:"Certificate chain (PEM) of the gRPC listener; with --grpc-key."`
 	GRPCKey       string `name:"grpc-key" group:"tls" placeholder:"FILE" help:"Private key (PEM) of the gRPC listener."`
@@ -104,6 +108,7 @@ func (c *serveCmd) Run(ctx context.Context, p *process, s *settings) error {
 		upstream.WithTimeout(c.UpstreamTimeout),
 		upstream.WithIdleTimeout(c.UpstreamIdleTimeout),
 		upstream.WithMaxBody(int64(c.UpstreamMaxBody)),
+		upstream.WithCache(int64(c.UpstreamCache)),
 		upstream.WithUserAgent("jobgate/"+config.Version))
 	if err != nil {
 		return refused(fmt.Errorf("%s: %w", s.name("upstream"), err))
@@ -122,11 +127,13 @@ func (c *serveCmd) Run(ctx context.Context, p *process, s *settings) error {
 // check tells all that is wrong with the settings before anything is opened.
 func (c *serveCmd) check(s *settings) (server.Config, *listening, error) {
 	l, err := c.listening(s)
+	proxies, errProxies := c.trustedProxies(s)
 	config := server.Config{
 		GRPCTLS: l.grpc.tls, HTTPTLS: l.http.tls,
+		PublicURL: strings.TrimSuffix(c.PublicURL, "/"), TrustedProxies: proxies,
 		ShutdownTimeout: c.ShutdownTimeout, Version: buildVersion(),
 	}
-	errs := []error{c.checkGitlab(s), c.checkBounds(s), err, config.Validate()}
+	errs := []error{c.checkGitlab(s), c.checkBounds(s), err, errProxies, config.Validate()}
 	return config, l, errors.Join(errs...)
 }
 
@@ -141,6 +148,9 @@ func (c *serveCmd) checkBounds(s *settings) error {
 	}
 	if c.UpstreamIdleTimeout <= 0 || c.UpstreamIdleTimeout > longestTimeout {
 		errs = append(errs, fmt.Errorf("%s: must be more than 0, and at most 24h", s.name("upstream-idle-timeout")))
+	}
+	if c.UpstreamCache < 0 {
+		errs = append(errs, fmt.Errorf("%s: must not be negative", s.name("upstream-cache")))
 	}
 	if c.UpstreamMaxBody <= 0 {
 		errs = append(errs, fmt.Errorf("%s: must be more than 0", s.name("upstream-max-body")))

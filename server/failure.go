@@ -1,0 +1,50 @@
+package server
+
+import (
+	"errors"
+	"net/http"
+
+	"google.golang.org/grpc/codes"
+
+	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
+	"github.com/jobgate/jobgate/server/inproc"
+	"github.com/jobgate/jobgate/upstream"
+)
+
+// statusClientClosed is what servers log for a caller who went away before the answer.
+const statusClientClosed = 499
+
+// failure is the outcome as a face in this process is told it.
+func (o outcome) failure(c *call, err error) *inproc.Failure {
+	e, _ := errors.AsType[*upstream.Error](err)
+	return &inproc.Failure{
+		Upstream: e, Status: o.httpStatus(e), Reason: o.reason, Message: o.message, RequestID: c.requestID(),
+	}
+}
+
+// httpStatus says in HTTP what an outcome says that is not GitLab's own answer: 503 if
+// it is safe to try again, 502 and 504 if it may not be. docs/errors.md prints it.
+func (o outcome) httpStatus(e *upstream.Error) int {
+	switch {
+	case o.reason == reasonName(jobgatev1.ErrorReason_ERROR_REASON_SHUTTING_DOWN):
+		return http.StatusServiceUnavailable
+	case e != nil && e.Kind == upstream.NotSent && o.code == codes.Unavailable:
+		return http.StatusServiceUnavailable
+	case e != nil && (errors.Is(e, upstream.ErrUpstreamTimeout) || errors.Is(e, upstream.ErrLogIdle)):
+		return http.StatusGatewayTimeout
+	}
+	switch o.code {
+	case codes.InvalidArgument:
+		return http.StatusBadRequest
+	case codes.Unimplemented:
+		return http.StatusNotImplemented
+	case codes.DeadlineExceeded:
+		return http.StatusGatewayTimeout
+	case codes.Canceled:
+		return statusClientClosed
+	}
+	if e != nil {
+		return http.StatusBadGateway
+	}
+	return http.StatusInternalServerError
+}

@@ -1,0 +1,124 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/jobgate/jobgate/server/inproc"
+)
+
+// exchange is one request and its answer. It is also the ResponseWriter that
+// grpc-gateway writes to.
+type exchange struct {
+	face *Face
+	w    http.ResponseWriter
+	r    *http.Request
+	inproc.Caller
+
+	match
+	path     string // escaped, below apiRoot
+	rawQuery string // but for credentials that were moved
+	query    []param
+	body     *body
+	bound    *bound
+
+	status   int     // of a success
+	started  bool    // the header is written
+	gone     bool    // the caller takes no more
+	fresh    bool    // the caller has the answer already: 304
+	encoding *buffer // what the answer was encoded into
+}
+
+type exchangeKey struct{}
+
+func exchangeFrom(ctx context.Context) *exchange {
+	x, _ := ctx.Value(exchangeKey{}).(*exchange)
+	return x
+}
+
+// answer finds the way that a request goes.
+func (x *exchange) answer() {
+	var why *refusal
+	if x.body, why = readBody(x.w, x.r); why != nil {
+		x.w.Header().Set("Connection", "close")
+		x.refuse(why)
+		return
+	}
+	x.RequestID = requestID(x.r.Header)
+	x.Forward = forward(x.r.Header)
+	x.KeepRedirects, x.ByReference = true, true
+	x.BridgesRoute = x.bridges
+	if plain := x.identify(); !plain || !x.fits || x.r.Method != x.method || !x.fitted() {
+		x.relay()
+	}
+}
+
+// fitted makes the call that the request stands for, if it fits one.
+func (x *exchange) fitted() (ok bool) {
+	query, part := x.query, logPart{}
+	if x.log {
+		if query, part, ok = x.part(); !ok {
+			return false
+		}
+	}
+	if x.bound, ok = x.bind(query, x.body); !ok {
+		return false
+	}
+	if x.log {
+		x.sendLog(part)
+		return true
+	}
+	if x.method == http.MethodGet {
+		x.RawQuery = &x.rawQuery
+	}
+	x.call()
+	return true
+}
+
+// context is that of the calls that the request leads to.
+func (x *exchange) context() context.Context {
+	ctx := context.WithValue(x.r.Context(), exchangeKey{}, x)
+	return inproc.WithCaller(ctx, &x.Caller)
+}
+
+// requestID is the caller's name for the request, if it can be logged.
+func requestID(h http.Header) string {
+	id := h.Get("X-Request-Id")
+	if len(id) > 128 || !fitsHeader(id) {
+		return ""
+	}
+	return id
+}
+
+// writeTime is how long a caller may take to accept what is written at once.
+const writeTime = 5 * time.Minute
+
+// Header implements [http.ResponseWriter].
+func (x *exchange) Header() http.Header { return x.w.Header() }
+
+// WriteHeader implements [http.ResponseWriter]. The status is that of GitLab's answer,
+// and is written with the body.
+func (x *exchange) WriteHeader(int) {}
+
+// Write writes the whole body of an answer.
+func (x *exchange) Write(p []byte) (int, error) {
+	if !x.fresh {
+		x.Header()["Content-Length"] = []string{strconv.Itoa(len(p))}
+	}
+	x.start(x.status)
+	if x.fresh {
+		return 0, nil
+	}
+	n, err := x.w.Write(p)
+	x.encoding.free()
+	return n, err
+}
+
+// start writes the header.
+func (x *exchange) start(status int) {
+	_ = http.NewResponseController(x.w).SetWriteDeadline(time.Now().Add(writeTime))
+	x.started = true
+	x.w.WriteHeader(status)
+}

@@ -1,0 +1,68 @@
+package rest
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"google.golang.org/grpc/status"
+
+	"github.com/jobgate/jobgate/upstream"
+)
+
+// failed answers a call that failed: with GitLab's own answer if there is one, byte for
+// byte, else in GitLab's form. Once the answer has begun, only breaking the connection
+// tells the caller that it is not whole.
+func (x *exchange) failed(err error) {
+	if x.started {
+		panic(http.ErrAbortHandler)
+	}
+	if x.Failure == nil { // grpc-gateway's own
+		x.refuse(ownFailure(http.StatusInternalServerError, "GATEWAY_FAILED", status.Convert(err).Message()))
+		return
+	}
+	if e := x.Failure.Upstream; e != nil && tellsItself(e) {
+		x.repeat(e)
+		return
+	}
+	x.Header().Set("X-Request-Id", x.Failure.RequestID)
+	x.refuse(ownFailure(x.Failure.Status, x.Failure.Reason, x.Failure.Message))
+}
+
+// tellsItself says whether GitLab's answer is there to be repeated: a refusal, a redirect,
+// or a success that no message can hold.
+func tellsItself(e *upstream.Error) bool {
+	switch e.Kind {
+	case upstream.Answered, upstream.Redirected:
+		return true
+	case upstream.Malformed:
+		return e.Status/100 == 2 && e.Status != http.StatusPartialContent && !e.Truncated &&
+			(len(e.Body) == 0 || json.Valid(e.Body) && utf8.Valid(e.Body))
+	}
+	return false
+}
+
+// repeat answers what GitLab answered. Of a redirect, GitLab's address becomes ours, also
+// where the body repeats it; contract section 1.
+func (x *exchange) repeat(e *upstream.Error) {
+	x.pass(x.Reply.Header)
+	body := e.Body
+	if e.Kind == upstream.Redirected {
+		if old := x.Reply.Header.Get("Location"); old != "" {
+			body = []byte(strings.ReplaceAll(string(body), old, readdress(old, x.address())))
+		}
+	}
+	if !e.Truncated && allowsBody(e.Status) {
+		x.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	}
+	x.start(e.Status)
+	if _, err := x.w.Write(body); e.Truncated && err == nil {
+		panic(http.ErrAbortHandler) // there was more
+	}
+}
+
+func allowsBody(status int) bool {
+	return status != http.StatusNoContent && status != http.StatusNotModified && status/100 != 1
+}
