@@ -16,7 +16,7 @@ import (
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 
-	"github.com/jobgate/jobgate/upstream/gitlabjson"
+	"github.com/jobgate/jobgate/upstream"
 )
 
 // httpFace is what the HTTP listener answers: health, and the REST face for all else. It
@@ -34,10 +34,10 @@ func httpFace(h *health.Server, api http.Handler) http.Handler {
 
 // adminFace is for those who run the gateway: health, metrics, profiles. It is kept
 // off the other listeners since it tells about all callers.
-func adminFace(h *health.Server, version string) http.Handler {
+func adminFace(h *health.Server, api *upstream.Client, version string) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo(version), driftCollector{})
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo(version), driftCollector{}, cacheCollector{api})
 	mux := http.NewServeMux()
 	mux.Handle("GET /healthz", healthz(h))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
@@ -46,30 +46,6 @@ func adminFace(h *health.Server, version string) http.Handler {
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	return mux
-}
-
-func buildInfo(version string) prometheus.Collector {
-	info := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "jobgate_build_info", Help: "The version of the gateway; always 1.",
-		ConstLabels: prometheus.Labels{"version": version},
-	})
-	info.Set(1)
-	return info
-}
-
-// driftCollector tells what GitLab sent and the contract has no place for.
-type driftCollector struct{}
-
-var driftDesc = prometheus.NewDesc("jobgate_unmodelled_total",
-	"Members and words of GitLab's that this version has no field or enum value for.",
-	[]string{"entity", "member"}, nil)
-
-func (driftCollector) Describe(ch chan<- *prometheus.Desc) { ch <- driftDesc }
-
-func (driftCollector) Collect(ch chan<- prometheus.Metric) {
-	for _, d := range gitlabjson.Drifts() {
-		ch <- prometheus.MustNewConstMetric(driftDesc, prometheus.CounterValue, float64(d.Count), d.Entity, d.Member)
-	}
 }
 
 // healthz answers 200 while the gateway serves, else 503.

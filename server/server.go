@@ -65,7 +65,7 @@ func New(cfg Config, api *upstream.Client, log *slog.Logger) (*Server, error) {
 		return nil, err
 	}
 	s.http = httpServer(log, httpFace(s.health, face), cfg.HTTPTLS)
-	s.admin = httpServer(log, adminFace(s.health, cfg.Version), nil)
+	s.admin = httpServer(log, adminFace(s.health, api, cfg.Version), nil)
 	return s, nil
 }
 
