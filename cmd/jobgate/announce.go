@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"strings"
 
 	"github.com/jobgate/jobgate/server"
 	"github.com/jobgate/jobgate/upstream/sandbox"
@@ -35,7 +36,7 @@ func (c *serveCmd) announce(
 		slog.Bool("sandbox", c.Sandbox),
 		slog.String("version", buildVersion()))
 	if c.Sandbox && c.LogFormat == "text" {
-		fmt.Fprint(p.stderr, c.banner(p.command, reachable(l.GRPC.Addr())))
+		fmt.Fprint(p.stderr, c.banner(p.command, reachable(l.GRPC.Addr()), l.HTTP))
 	}
 }
 
@@ -51,8 +52,8 @@ func address(l net.Listener, secured bool) string {
 	}
 }
 
-// banner shows three calls to paste. The tokens are the sandbox's own, which are public.
-func (c *serveCmd) banner(command, addr string) string {
+// banner shows calls to paste. The tokens are the sandbox's own, which are public.
+func (c *serveCmd) banner(command, addr string, web net.Listener) string {
 	call := fmt.Sprintf("%s call --addr %s --token %s", command, addr, sandbox.TokenDeveloper)
 	if c.GRPCCert != "" {
 		call += " --tls --ca-file " + c.GRPCCert
@@ -63,6 +64,20 @@ The sandbox is a small GitLab that lives in this process. Try it from another te
   %[1]s GetJob '{"project":"%[2]s","job_id":%[3]d}'
   %[1]s ListPipelineJobs '{"project":"%[2]s","pipeline_id":%[4]d,"page_size":3}'
   %[1]s ReadTrace '{"project":"%[2]s","job_id":%[3]d}'
+%[5]s
+`, call, sandbox.ProjectWidgets, sandbox.JobSuccess, sandbox.PipelineMain, c.restCall(web))
+}
 
-`, call, sandbox.ProjectWidgets, sandbox.JobSuccess, sandbox.PipelineMain)
+// restCall is the line of the banner for REST, "" if that is not served.
+func (c *serveCmd) restCall(web net.Listener) string {
+	if web == nil {
+		return ""
+	}
+	curl := "curl"
+	scheme := "http"
+	if c.HTTPCert != "" {
+		curl, scheme = "curl --cacert "+c.HTTPCert, "https"
+	}
+	return fmt.Sprintf("  %s -H 'PRIVATE-TOKEN: %s' '%s://%s/api/v4/projects/%s/jobs?per_page=3'\n",
+		curl, sandbox.TokenDeveloper, scheme, reachable(web.Addr()), strings.ReplaceAll(sandbox.ProjectWidgets, "/", "%2F"))
 }
