@@ -1,14 +1,13 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"net"
 	"strconv"
 	"testing"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/jobgate/jobgate/bench/payload"
@@ -27,7 +26,7 @@ func serveTest(t *testing.T, name string, serve role, cfg roleConfig) *peer {
 	}
 	done := make(chan error, 1)
 	go func() { done <- serve(lis, cfg) }()
-	p := &peer{name: name, addr: lis.Addr().String()}
+	p := &peer{name: name, addr: lis.Addr().String(), http: lis.Addr().String()}
 	if err := p.dial(); err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +56,7 @@ func TestPeersAnswerTheSameJobs(t *testing.T) {
 					if err := verify(t.Context(), p, c, v, r); err != nil {
 						t.Fatal(err)
 					}
-					if _, err := load(t.Context(), p, c, 20, 4); err != nil {
+					if _, err := load(t.Context(), name, &grpcLoad{c, p.conns}, 20, 4); err != nil {
 						t.Fatal(err)
 					}
 				})
@@ -155,8 +154,8 @@ func TestLoadStopsAtTheFirstError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = load(t.Context(), p, c, 1000, 4)
-	if _, ok := status.FromError(errors.Unwrap(err)); !ok || errors.Is(err, context.Canceled) {
+	_, err = load(t.Context(), "floor", &grpcLoad{c, p.conns}, 1000, 4)
+	if status.Code(err) != codes.Unavailable {
 		t.Errorf("got %v, want the call's status", err)
 	}
 }

@@ -1,15 +1,12 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/jobgate/jobgate/bench/payload"
@@ -24,9 +21,6 @@ const (
 	codecAllocsTarget = 2.0
 )
 
-// codecResult is what Go's benchmark tells about one codec, for each repetition.
-type codecResult struct{ ns, allocs []float64 }
-
 // runCodec runs the benchmarks of codec_test.go and prints their ratios.
 func (b *bench) runCodec(ctx context.Context) error {
 	cmd := command(ctx, "go", "test", "-C", filepath.Join(b.root, "bench"), "-run", "^$", "-bench", "^BenchmarkCodec$", "-benchmem",
@@ -36,45 +30,12 @@ func (b *bench) runCodec(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("codec: %w\n%s", err, out)
 	}
-	results := parseBenchmarks(out)
+	results := map[string]*benchResult{}
+	parseBenchmarks(out, "BenchmarkCodec/", results)
 	for _, v := range payload.Variants {
 		printCodec(os.Stdout, v, results)
 	}
 	return nil
-}
-
-// parseBenchmarks reads lines as go test prints them, by the benchmark's name
-// without its first part and the number of processors.
-func parseBenchmarks(out []byte) map[string]*codecResult {
-	results := map[string]*codecResult{}
-	for lines := bufio.NewScanner(bytes.NewReader(out)); lines.Scan(); {
-		fields := strings.Fields(lines.Text())
-		if len(fields) < 4 || !strings.HasPrefix(fields[0], "BenchmarkCodec/") {
-			continue
-		}
-		name := strings.TrimPrefix(fields[0], "BenchmarkCodec/")
-		if i := strings.LastIndexByte(name, '-'); i >= 0 {
-			name = name[:i]
-		}
-		r := results[name]
-		if r == nil {
-			r = &codecResult{}
-			results[name] = r
-		}
-		for i := 2; i+1 < len(fields); i += 2 {
-			n, err := strconv.ParseFloat(fields[i], 64)
-			if err != nil {
-				continue
-			}
-			switch fields[i+1] {
-			case "ns/op":
-				r.ns = append(r.ns, n)
-			case "allocs/op":
-				r.allocs = append(r.allocs, n)
-			}
-		}
-	}
-	return results
 }
 
 // codecs are the benchmarks of a variant in the order of the report, each with
@@ -88,7 +49,7 @@ var codecs = []struct{ name, against string }{
 }
 
 // printCodec prints the codec's rows for one variant.
-func printCodec(w io.Writer, v payload.Variant, results map[string]*codecResult) {
+func printCodec(w io.Writer, v payload.Variant, results map[string]*benchResult) {
 	fmt.Fprintf(w, "\ncodec · %s · %d jobs\n", v.About, codecPage)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(tw, "codec\tµs/page\tprotojson / codec\tmin–max\ttarget\t\tallocs/page\ttarget\t\t")

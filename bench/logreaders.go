@@ -115,7 +115,7 @@ func eachField(b []byte, visit func(number protowire.Number, value []byte)) {
 
 // readHTTP reads a log by GitLab's own route.
 func (c *logChecker) readHTTP(ctx context.Context, p *peer, job int64) error {
-	return c.readURL(ctx, fmt.Sprintf("http://%s/api/v4/projects/%d/jobs/%d/trace", p.addr, logProject, job))
+	return c.readURL(ctx, fmt.Sprintf("http://%s/api/v4/projects/%d/jobs/%d/trace", p.http, logProject, job))
 }
 
 // readURL reads a log, or the first bytes of one.

@@ -59,8 +59,9 @@ func run() error {
 	flag.StringVar(&b.profiles, "cpuprofile", "", "directory for a CPU profile of each row and peer")
 	flag.StringVar(&b.root, "root", "..", "the gateway's source")
 	flag.Int64Var(&cfg.logSize, "log-bytes", 1<<30, "size of the log")
-	names := flag.String("peers", "gateway,floor,memory,clientgo,vanguard", "who is measured; relay can be added")
-	match := flag.String("run", ".", "rows to measure: a regular expression for current/GetJob, zone/list20, seed/list100, log, codec, …")
+	names := flag.String("peers", "gateway,floor,memory,clientgo,vanguard", "who is measured over gRPC; relay can be added")
+	restNames := flag.String("rest-peers", "gateway,proxy,nginx,grpc-gateway", "who is measured over REST; pooledproxy can be added")
+	match := flag.String("run", ".", "rows to measure: a regular expression for current/GetJob, zone/list20, seed/list100, rest/list100, rest/log, link, codec, …")
 	quick := flag.Bool("quick", false, "a look: 2 rounds of 200 ms, a log of 64 MiB")
 	limit := flag.Duration("timeout", 40*time.Minute, "the run ends after this long at the latest")
 	roleName := flag.String("role", "", "for internal use: be one of the servers")
@@ -84,17 +85,17 @@ func run() error {
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()
-	return b.run(ctx, strings.Split(*names, ","))
+	return b.run(ctx, strings.Split(*names, ","), strings.Split(*restNames, ","))
 }
 
 // run measures everything that the flags select.
-func (b *bench) run(ctx context.Context, names []string) (err error) {
+func (b *bench) run(ctx context.Context, names, restNames []string) (err error) {
 	if b.dir, err = os.MkdirTemp("", "jobgate-bench-"); err != nil {
 		return err
 	}
 	defer os.RemoveAll(b.dir)
 	defer b.stop()
-	if slices.Contains(names, gatewayName) {
+	if slices.Contains(slices.Concat(names, restNames), gatewayName) {
 		if b.binary, err = buildGateway(ctx, b.root, b.dir); err != nil {
 			return err
 		}
@@ -108,16 +109,25 @@ func (b *bench) run(ctx context.Context, names []string) (err error) {
 		}
 	}
 	b.printHeader(os.Stdout)
-	if err := b.runRows(ctx, names); err != nil {
-		return err
+	parts := []struct {
+		name    string // "" for parts that look at the names of their rows
+		measure func(context.Context) error
+	}{
+		{"", func(ctx context.Context) error { return b.runRows(ctx, names) }},
+		{"log", func(ctx context.Context) error { return b.runLog(ctx, grpcLog) }},
+		{"", func(ctx context.Context) error { return b.runREST(ctx, restNames) }},
+		{"", b.runCache},
+		{"rest/log", func(ctx context.Context) error { return b.runLog(ctx, restLog) }},
+		{"link", b.runLink},
+		{"codec", b.runCodec},
 	}
-	if b.match.MatchString("log") && b.binary != "" {
-		if err := b.runLog(ctx); err != nil {
+	for _, part := range parts {
+		if part.name != "" && !b.match.MatchString(part.name) {
+			continue
+		}
+		if err := part.measure(ctx); err != nil {
 			return err
 		}
-	}
-	if b.match.MatchString("codec") {
-		return b.runCodec(ctx)
 	}
 	return nil
 }
@@ -140,7 +150,7 @@ func (b *bench) runRows(ctx context.Context, names []string) error {
 			if err != nil {
 				return err
 			}
-			printRow(os.Stdout, v, r, size, measured)
+			printRow(os.Stdout, fmt.Sprintf("%s/%s · %s · %s of JSON", v.Name, r.name, v.About, thousands(size)), r, measured)
 		}
 	}
 	b.stopPeers()
@@ -154,6 +164,10 @@ func (b *bench) startPeers(ctx context.Context, names []string) error {
 	}
 	for _, name := range names {
 		p, err := b.start(ctx, name)
+		if errors.Is(err, errNoNginx) {
+			fmt.Println("\nnginx is not installed: its lines are left out.")
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -168,8 +182,11 @@ func (b *bench) startPeers(ctx context.Context, names []string) error {
 // start starts one server in front of the fake upstream.
 func (b *bench) start(ctx context.Context, name string) (*peer, error) {
 	upstream := "http://" + b.upstream.addr
-	if name == gatewayName {
+	switch name {
+	case gatewayName:
 		return startGateway(ctx, b.binary, b.dir, upstream)
+	case nginxName:
+		return startNginx(ctx, b.dir, upstream)
 	}
 	return startRole(ctx, name, roleConfig{upstream: upstream, logSize: b.logSize})
 }

@@ -24,14 +24,12 @@ type sample struct {
 // measurement is all rounds of one peer for one row.
 type measurement struct {
 	peer    *peer
-	call    call
+	work    workload
 	calls   int // per round
 	samples []sample
 }
 
-// measureRow measures a row on all peers: the same callers, rounds interleaved,
-// the order turned by one each round, so that what the machine does meanwhile
-// hits all of them alike.
+// measureRow measures a row over gRPC on all peers.
 func (b *bench) measureRow(ctx context.Context, v payload.Variant, r row) ([]*measurement, error) {
 	var all []*measurement
 	for _, p := range b.peers {
@@ -39,33 +37,43 @@ func (b *bench) measureRow(ctx context.Context, v payload.Variant, r row) ([]*me
 		if err != nil {
 			return nil, err
 		}
-		m := &measurement{peer: p, call: c}
 		if err := verify(ctx, p, c, v, r); err != nil {
 			return nil, fmt.Errorf("%s/%s: %s: %w", v.Name, r.name, p.name, err)
 		}
+		all = append(all, &measurement{peer: p, work: &grpcLoad{c, p.conns}})
+	}
+	return all, b.measureAll(ctx, all, v.Name+"-"+r.name)
+}
+
+// measureAll measures one row: the same callers, rounds interleaved, the order
+// turned by one each round, so that what the machine does meanwhile hits all of
+// them alike.
+func (b *bench) measureAll(ctx context.Context, all []*measurement, name string) (err error) {
+	for _, m := range all {
+		defer m.work.close()
 		if m.calls, err = b.calibrate(ctx, m); err != nil {
-			return nil, err
+			return err
 		}
-		all = append(all, m)
 	}
 	for round := range b.rounds {
 		for i := range all {
 			m := all[(i+round)%len(all)]
 			s, err := b.measureRound(ctx, m)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			m.samples = append(m.samples, s)
 		}
 	}
-	if b.profiles != "" {
-		for _, m := range all {
-			if err := b.profile(ctx, m, v.Name+"-"+r.name); err != nil {
-				return nil, err
-			}
+	for _, m := range all {
+		if b.profiles == "" || m.peer.control == "" {
+			continue
+		}
+		if err := b.profile(ctx, m, name); err != nil {
+			return err
 		}
 	}
-	return all, nil
+	return nil
 }
 
 // verify makes a row's first call and compares the jobs in the answer with
@@ -98,14 +106,14 @@ func verify(ctx context.Context, p *peer, c call, v payload.Variant, r row) erro
 // processor time as a round should.
 func (b *bench) calibrate(ctx context.Context, m *measurement) (int, error) {
 	for n := 4 * b.callers; ; n *= 2 {
-		before, err := cpuTime(m.peer.pid())
+		before, err := m.peer.cpuTime()
 		if err != nil {
 			return 0, err
 		}
-		if _, err := load(ctx, m.peer, m.call, n, b.callers); err != nil {
+		if _, err := load(ctx, m.peer.name, m.work, n, b.callers); err != nil {
 			return 0, err
 		}
-		after, err := cpuTime(m.peer.pid())
+		after, err := m.peer.cpuTime()
 		if err != nil {
 			return 0, err
 		}
@@ -117,20 +125,19 @@ func (b *bench) calibrate(ctx context.Context, m *measurement) (int, error) {
 
 // measureRound measures one round of one peer.
 func (b *bench) measureRound(ctx context.Context, m *measurement) (sample, error) {
-	pid := m.peer.pid()
-	if err := resetPeak(pid); err != nil {
+	if err := m.peer.resetPeak(); err != nil {
 		return sample{}, err
 	}
 	mallocs, told := m.peer.mallocs(ctx)
-	before, err := cpuTime(pid)
+	before, err := m.peer.cpuTime()
 	if err != nil {
 		return sample{}, err
 	}
-	lat, err := load(ctx, m.peer, m.call, m.calls, b.callers)
+	lat, err := load(ctx, m.peer.name, m.work, m.calls, b.callers)
 	if err != nil {
 		return sample{}, err
 	}
-	after, err := cpuTime(pid)
+	after, err := m.peer.cpuTime()
 	if err != nil {
 		return sample{}, err
 	}
@@ -138,13 +145,16 @@ func (b *bench) measureRound(ctx context.Context, m *measurement) (sample, error
 	if now, ok := m.peer.mallocs(ctx); ok && told {
 		s.allocs = (now - mallocs) / float64(m.calls)
 	}
-	s.peak, err = peakMemory(pid)
+	s.peak, err = m.peer.peakMemory()
 	return s, err
 }
 
 // mallocs is how many heap objects the peer has allocated, if it tells: a role
 // at /stats, the gateway among its metrics.
 func (p *peer) mallocs(ctx context.Context) (float64, bool) {
+	if p.control == "" {
+		return 0, false
+	}
 	path := "/stats"
 	if p.name == gatewayName {
 		path = "/metrics"

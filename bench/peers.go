@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -29,21 +30,20 @@ const connections = 4
 // peer is a running server process.
 type peer struct {
 	name    string
-	addr    string
-	control string // base URL of its profiles and counters
+	addr    string // of gRPC, or of HTTP if that is all it speaks
+	http    string // of HTTP
+	control string // base URL of its profiles and counters, "" if it has none
 	cmd     *exec.Cmd
+	workers []int // processes that it has started
 	conns   []*grpc.ClientConn
 }
-
-// pid is the number of the peer's process.
-func (p *peer) pid() int { return p.cmd.Process.Pid }
 
 // stop ends the process and waits for it.
 func (p *peer) stop() {
 	for _, conn := range p.conns {
 		_ = conn.Close()
 	}
-	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Cancel()
 	_ = p.cmd.Wait()
 }
 
@@ -99,7 +99,7 @@ func startRole(ctx context.Context, name string, cfg roleConfig) (*peer, error) 
 		p.stop()
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	p.addr, p.control = said.Addr, "http://"+said.Control
+	p.addr, p.http, p.control = said.Addr, said.Addr, "http://"+said.Control
 	return p, nil
 }
 
@@ -139,7 +139,7 @@ func buildGateway(ctx context.Context, root, dir string) (string, error) {
 // startGateway starts the gateway as a user does, with its defaults. What it
 // logs goes to a file in dir and is shown if it does not come up.
 func startGateway(ctx context.Context, binary, dir, upstream string) (*peer, error) {
-	addrs, err := freeAddrs(2)
+	addrs, err := freeAddrs(3)
 	if err != nil {
 		return nil, err
 	}
@@ -149,14 +149,14 @@ func startGateway(ctx context.Context, binary, dir, upstream string) (*peer, err
 	}
 	defer logs.Close()
 	cmd := command(ctx, binary, "serve", "--upstream", upstream,
-		"--grpc-addr", addrs[0], "--http-addr", "", "--admin-addr", addrs[1])
+		"--grpc-addr", addrs[0], "--http-addr", addrs[1], "--admin-addr", addrs[2])
 	cmd.Stdout, cmd.Stderr = logs, logs
 	cmd.Env = append(cmd.Env, "TMPDIR="+dir)
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	p := &peer{name: gatewayName, addr: addrs[0], control: "http://" + addrs[1], cmd: cmd}
-	if err := waitListening(addrs[0]); err != nil {
+	p := &peer{name: gatewayName, addr: addrs[0], http: addrs[1], control: "http://" + addrs[2], cmd: cmd}
+	if err := errors.Join(waitListening(addrs[0]), waitListening(addrs[1])); err != nil {
 		p.stop()
 		said, _ := os.ReadFile(logs.Name())
 		return nil, fmt.Errorf("gateway: %w\n%s", err, strings.TrimSpace(string(said)))

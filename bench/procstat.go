@@ -23,14 +23,44 @@ func cpuTime(pid int) (time.Duration, error) {
 	return time.Duration(ts.Nano()), nil
 }
 
-// resetPeak makes the peak of a process's memory its present memory.
-func resetPeak(pid int) error {
-	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0)
+// pids are the numbers of the peer's processes: its own, and those that it has
+// started, as nginx does.
+func (p *peer) pids() []int { return append([]int{p.cmd.Process.Pid}, p.workers...) }
+
+// sum adds up one figure of all processes.
+func sum[N int64 | time.Duration](pids []int, of func(pid int) (N, error)) (total N, err error) {
+	for _, pid := range pids {
+		n, err := of(pid)
+		if err != nil {
+			return 0, err
+		}
+		total += n
+	}
+	return total, nil
 }
 
-// peakMemory and residentMemory are the peak since resetPeak and the present.
-func peakMemory(pid int) (int64, error)     { return statusBytes(pid, "VmHWM:") }
-func residentMemory(pid int) (int64, error) { return statusBytes(pid, "VmRSS:") }
+// cpuTime is the processor time that the peer has used.
+func (p *peer) cpuTime() (time.Duration, error) { return sum(p.pids(), cpuTime) }
+
+// resetPeak makes the peak of the peer's memory its present memory.
+func (p *peer) resetPeak() error {
+	for _, pid := range p.pids() {
+		if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// peakMemory and residentMemory are the peak since resetPeak and the present. Of
+// several processes, what they share counts for each.
+func (p *peer) peakMemory() (int64, error) {
+	return sum(p.pids(), func(pid int) (int64, error) { return statusBytes(pid, "VmHWM:") })
+}
+
+func (p *peer) residentMemory() (int64, error) {
+	return sum(p.pids(), func(pid int) (int64, error) { return statusBytes(pid, "VmRSS:") })
+}
 
 // statusBytes reads a size from /proc/PID/status.
 func statusBytes(pid int, key string) (int64, error) {

@@ -22,7 +22,7 @@ func (b *bench) profile(ctx context.Context, m *measurement, name string) error 
 	ended := make(chan error, 1)
 	go func() {
 		for loadCtx.Err() == nil {
-			if _, err := load(loadCtx, m.peer, m.call, m.calls, b.callers); err != nil && loadCtx.Err() == nil {
+			if _, err := load(loadCtx, m.peer.name, m.work, m.calls, b.callers); err != nil && loadCtx.Err() == nil {
 				ended <- err
 				return
 			}

@@ -1,42 +1,41 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"runtime"
 	"slices"
 	"text/tabwriter"
 	"time"
-
-	"github.com/jobgate/jobgate/bench/payload"
 )
 
 // printHeader says what the numbers were measured on.
 func (b *bench) printHeader(w io.Writer) {
-	fmt.Fprintf(w, "Jobgate benchmark · %s %s/%s · %d CPUs · %d callers on %d connections · %d rounds of about %v server CPU\n",
+	fmt.Fprintf(w, "Jobgate benchmark · %s %s/%s · %d CPUs · %d callers, over gRPC on %d connections · %d rounds of about %v server CPU\n",
 		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), b.callers, connections, b.rounds, b.roundCPU)
-	fmt.Fprintln(w, "Medians over the rounds. Ratio: gateway / peer, of the CPU per call in the same round, median [min–max].")
+	fmt.Fprintln(w, "Medians over the rounds. Ratio: gateway / peer, of the CPU per call in the same round, median and min–max.")
 }
 
-// printRow prints one row: a line per peer.
-func printRow(w io.Writer, v payload.Variant, r row, size int, measured []*measurement) {
-	fmt.Fprintf(w, "\n%s/%s · %s · %s of JSON\n", v.Name, r.name, v.About, thousands(size))
+// printRow prints one row: a line per peer. The first one is that which the others
+// are compared with, if there are targets for them.
+func printRow(w io.Writer, title string, r row, measured []*measurement) {
+	fmt.Fprintf(w, "\n%s\n", title)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(tw, "peer\tCPU µs/call\tratio\tmin–max\ttarget\t\tp50 ms\tp99 ms\tpeak MiB\tallocs/call\tcalls/round\t")
-	var gateway *measurement
+	subject := cmp.Or(r.subject, gatewayName)
+	var ours *measurement
 	for _, m := range measured {
-		if m.peer.name == gatewayName {
-			gateway = m
+		if m.peer.name == subject {
+			ours = m
 		}
 	}
 	for _, m := range measured {
 		ratio, spread, target, verdict := "", "", "", ""
-		if gateway != nil && m != gateway {
-			rs := ratios(gateway.samples, m.samples, func(s sample) float64 { return float64(s.cpu) })
+		if ours != nil && m != ours {
+			rs := ratios(ours.samples, m.samples, func(s sample) float64 { return float64(s.cpu) })
 			ratio, spread = fmt.Sprintf("%.3f", median(rs)), minMax(rs)
-			if most, ok := r.targets[m.peer.name]; ok {
-				target, verdict = fmt.Sprintf("≤ %.2f", most), met(median(rs), most)
-			}
+			target, verdict = r.judge(m.peer.name, median(rs))
 		}
 		allocs := "–"
 		if a := m.median(func(s sample) float64 { return s.allocs }); a >= 0 {
@@ -51,6 +50,23 @@ func printRow(w io.Writer, v payload.Variant, r row, size int, measured []*measu
 			allocs, m.calls)
 	}
 	_ = tw.Flush()
+}
+
+// judge tells the target for the ratio to a peer, and whether it is met; both are
+// empty if there is none.
+func (r row) judge(peerName string, ratio float64) (target, verdict string) {
+	most, ok := r.targets[peerName]
+	if !ok {
+		return "", ""
+	}
+	target, verdict = fmt.Sprintf("≤ %.2f", most), met(ratio, most)
+	if goal, ok := r.goals[peerName]; ok {
+		target += fmt.Sprintf(", goal %.2f", goal)
+		if ratio <= goal {
+			verdict = "goal met"
+		}
+	}
+	return target, verdict
 }
 
 // median of one number of all rounds.

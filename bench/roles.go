@@ -28,13 +28,17 @@ type role func(lis net.Listener, cfg roleConfig) error
 
 // roles are the servers that this program can be, by the name of the peer.
 var roles = map[string]role{
-	"upstream": serveUpstream,
-	"floor":    serveFloor,
-	"relay":    serveRelay,
-	"memory":   serveMemory,
-	"clientgo": serveClientGo,
-	"vanguard": serveVanguard,
-	"proxy":    serveProxy,
+	"upstream":      serveUpstream,
+	"floor":         serveFloor,
+	"relay":         serveRelay,
+	"memory":        serveMemory,
+	"clientgo":      serveClientGo,
+	"vanguard":      serveVanguard,
+	proxyName:       serveProxy,
+	"pooledproxy":   servePooledProxy,
+	grpcGatewayName: serveGRPCGateway,
+	cachedName:      serveCached,
+	uncachedName:    serveUncached,
 }
 
 // announcement is the line that a role prints once it listens.

@@ -17,6 +17,8 @@ type row struct {
 	name    string
 	n       int                // jobs in the answer; 0 is GetJob
 	targets map[string]float64 // the most that gateway / peer should be
+	goals   map[string]float64 // what it should become
+	subject string             // the peer that is compared with the others, if not the gateway
 }
 
 var rows = []row{

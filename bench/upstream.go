@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/jobgate/jobgate/bench/payload"
 )
@@ -24,17 +25,19 @@ var listSizes = []int{20, 100}
 // HTTP/1.1 by hand, because net/http's server would cost more than most of the
 // servers measured in front of it, on the same cores.
 type fakeUpstream struct {
-	answers map[string][]byte // path and page size, to head and body
-	logSize int64
-	log     []byte // the block that the log repeats
+	answers   map[string][]byte // path and page size, to head and body
+	unchanged map[string][]byte // the same to 304, where answers have an ETag
+	saved     atomic.Int64      // how often that was answered
+	logSize   int64
+	log       []byte // the block that the log repeats
 }
 
 // newFakeUpstream prepares every answer.
 func newFakeUpstream(logSize int64) (*fakeUpstream, error) {
-	u := &fakeUpstream{answers: map[string][]byte{}, logSize: logSize, log: logBlock()}
+	u := &fakeUpstream{answers: map[string][]byte{}, unchanged: map[string][]byte{}, logSize: logSize, log: logBlock()}
 	for _, v := range payload.Variants {
 		for _, v := range []payload.Variant{v, v.WithoutTrailers()} {
-			base := fmt.Sprintf("/api/v4/projects/%d/jobs", v.Project)
+			base := listBase(v)
 			for i := range payload.Count {
 				body, err := v.Job(i)
 				if err != nil {
@@ -43,16 +46,13 @@ func newFakeUpstream(logSize int64) (*fakeUpstream, error) {
 				path := fmt.Sprintf("%s/%d", base, payload.JobID(i))
 				u.answers[path] = answer(200, "application/json", "", body)
 			}
-			for _, n := range listSizes {
-				body, err := v.List(n)
-				if err != nil {
-					return nil, err
-				}
-				offset, keyset := pageHeaders(base, n)
-				u.answers[fmt.Sprintf("%s?%d", base, n)] = answer(200, "application/json", offset, body)
-				u.answers[fmt.Sprintf("%s?%d&keyset", base, n)] = answer(200, "application/json", keyset, body)
+			if err := u.addLists(v, false); err != nil {
+				return nil, err
 			}
 		}
+	}
+	if err := u.addLists(payload.Variants[0].WithETag(), true); err != nil {
+		return nil, err
 	}
 	for i := range payload.Count {
 		body, err := payload.Variants[0].Job(i)
@@ -66,24 +66,58 @@ func newFakeUpstream(logSize int64) (*fakeUpstream, error) {
 	return u, nil
 }
 
+// addLists prepares the pages of a variant, with an ETag or without.
+func (u *fakeUpstream) addLists(v payload.Variant, tagged bool) error {
+	base := listBase(v)
+	for _, n := range listSizes {
+		body, err := v.List(n)
+		if err != nil {
+			return err
+		}
+		offset, keyset := pageHeaders(v, n)
+		for key, extra := range map[string]string{fmt.Sprintf("%s?%d", base, n): offset, fmt.Sprintf("%s?%d&keyset", base, n): keyset} {
+			if tagged {
+				extra += "ETag: " + etag + "\r\n"
+				u.unchanged[key] = fmt.Appendf(nil, "HTTP/1.1 304 \r\n%s%s\r\n", gitlabHeaders, extra)
+			}
+			u.answers[key] = answer(200, "application/json", extra, body)
+		}
+	}
+	return nil
+}
+
+// etag is that of all answers that have one, as GitLab's are: weak, a digest of the
+// body.
+const etag = `W/"5c8ed3b8a1f0e94d27c6b3a98f1d7e42"`
+
+// listBase is the path of a variant's jobs.
+func listBase(v payload.Variant) string { return fmt.Sprintf("/api/v4/projects/%d/jobs", v.Project) }
+
 // traceSize is where a job tells how long its archived log is.
 var traceSize = regexp.MustCompile(`("file_type":"trace","size":)\d+`)
 
-// answer renders a whole HTTP answer with the headers that GitLab sets.
+// gitlabHeaders are what GitLab sets on all answers that are measured, but for the
+// ETag: only the rows that are about it have one.
+const gitlabHeaders = "Date: Wed, 04 Mar 2026 10:25:00 GMT\r\n" +
+	"Cache-Control: max-age=0, private, must-revalidate\r\nVary: Origin\r\nX-Content-Type-Options: nosniff\r\n" +
+	"X-Frame-Options: SAMEORIGIN\r\nX-Gitlab-Meta: {\"correlation_id\":\"01JNG9Q0Z6\",\"version\":\"1\"}\r\n" +
+	"X-Request-Id: 01JNG9Q0Z6\r\nX-Runtime: 0.089211\r\n"
+
+// answer renders a whole HTTP answer.
 func answer(status int, contentType, extra string, body []byte) []byte {
-	head := fmt.Sprintf("HTTP/1.1 %d \r\nDate: Wed, 04 Mar 2026 10:25:00 GMT\r\nContent-Type: %s\r\n"+
-		"Cache-Control: max-age=0, private, must-revalidate\r\nVary: Origin\r\nX-Content-Type-Options: nosniff\r\n"+
-		"X-Frame-Options: SAMEORIGIN\r\nX-Gitlab-Meta: {\"correlation_id\":\"01JNG9Q0Z6\",\"version\":\"1\"}\r\n"+
-		"X-Request-Id: 01JNG9Q0Z6\r\nX-Runtime: 0.089211\r\n%sContent-Length: %d\r\n\r\n", status, contentType, extra, len(body))
-	return append([]byte(head), body...)
+	head := fmt.Appendf(nil, "HTTP/1.1 %d \r\nContent-Type: %s\r\n%s%sContent-Length: %d\r\n\r\n",
+		status, contentType, gitlabHeaders, extra, len(body))
+	return append(head, body...)
 }
 
 // pageHeaders are the headers of a first page of n jobs, by offset and by keyset.
-func pageHeaders(path string, n int) (offset, keyset string) {
-	link := fmt.Sprintf("<https://gitlab.example.com%s?per_page=%d&", path, n)
-	offset = fmt.Sprintf("X-Page: 1\r\nX-Per-Page: %d\r\nX-Next-Page: 2\r\nX-Prev-Page: \r\n"+
-		"Link: %[2]spage=2>; rel=\"next\", %[2]spage=1>; rel=\"first\"\r\n", n, link)
-	keyset = "Link: " + link + "cursor=eyJpZCI6IjEzMzcyMzY4MTI5IiwiX2tkIjoibiJ9&pagination=keyset>; rel=\"next\"\r\n"
+func pageHeaders(v payload.Variant, n int) (offset, keyset string) {
+	const host = "<https://gitlab.example.com"
+	offset = fmt.Sprintf("X-Page: 1\r\nX-Per-Page: %[3]d\r\nX-Next-Page: 2\r\nX-Prev-Page: \r\n"+
+		"Link: %[1]s%[2]s?id=%[4]d&page=2&per_page=%[3]d>; rel=\"next\", %[1]s%[2]s?id=%[4]d&page=1&per_page=%[3]d>; rel=\"first\"\r\n",
+		host, listBase(v), n, v.Project)
+	keyset = fmt.Sprintf("Link: %s%s?cursor=eyJpZCI6IjEzMzcyMzY4MTI5IiwiX2tkIjoibiJ9&id=%d&page=1&pagination=keyset&per_page=%d>; rel=\"next\"\r\n",
+		host, listBase(v), v.Project, n)
 	return offset, keyset
 }
 
@@ -103,56 +137,72 @@ func (u *fakeUpstream) serveConn(conn net.Conn) {
 	defer conn.Close()
 	in := bufio.NewReaderSize(conn, 8<<10)
 	for {
-		method, target, last, err := readRequest(in)
+		r, err := readRequest(in)
 		if err != nil {
 			return
 		}
-		if err := u.respond(conn, method, target); err != nil || last {
+		if err := u.respond(conn, r); err != nil || r.last {
 			return
 		}
 	}
 }
 
-// readRequest reads the head of one request; none that is measured has a body.
-// last says that the client will send no more on this connection.
-func readRequest(in *bufio.Reader) (method, target string, last bool, err error) {
+// request is what matters of the head of a request; none that is measured has a body.
+type request struct {
+	method, target string
+	tag            string // If-None-Match
+	last           bool   // the client will send no more on this connection
+}
+
+// readRequest reads the head of one request.
+func readRequest(in *bufio.Reader) (request, error) {
 	line, err := in.ReadSlice('\n')
 	if err != nil {
-		return "", "", false, err
+		return request{}, err
 	}
 	fields := strings.Fields(string(line))
 	if len(fields) != 3 {
-		return "", "", false, fmt.Errorf("not a request: %q", line)
+		return request{}, fmt.Errorf("not a request: %q", line)
 	}
+	r := request{method: fields[0], target: fields[1]}
 	for {
 		line, err := in.ReadSlice('\n')
 		if err != nil {
-			return "", "", false, err
+			return request{}, err
 		}
 		line = bytes.TrimRight(line, "\r\n")
 		if len(line) == 0 {
-			return fields[0], fields[1], last, nil
+			return r, nil
 		}
-		if bytes.EqualFold(line, []byte("connection: close")) {
-			last = true
+		name, value, _ := bytes.Cut(line, []byte(": "))
+		switch {
+		case bytes.EqualFold(name, []byte("If-None-Match")):
+			r.tag = string(value)
+		case bytes.EqualFold(line, []byte("Connection: close")):
+			r.last = true
 		}
 	}
 }
 
 // respond writes the answer to one request.
-func (u *fakeUpstream) respond(conn net.Conn, method, target string) error {
-	path, query, _ := strings.Cut(target, "?")
+func (u *fakeUpstream) respond(conn net.Conn, r request) error {
+	path, query, _ := strings.Cut(r.target, "?")
 	if job, isLog := strings.CutSuffix(path, "/trace"); isLog {
-		return u.respondLog(conn, method, job[strings.LastIndexByte(job, '/')+1:], query)
+		return u.respondLog(conn, r.method, job[strings.LastIndexByte(job, '/')+1:], query)
 	}
 	out, ok := u.answers[path]
 	if !ok {
-		out, ok = u.answers[path+"?"+pageKey(query)]
+		path += "?" + pageKey(query)
+		out, ok = u.answers[path]
 	}
-	if !ok {
+	switch {
+	case !ok:
 		out = answer(404, "application/json", "", []byte(`{"error":"404 Not Found"}`))
+	case r.tag == etag && u.unchanged[path] != nil:
+		u.saved.Add(1)
+		out = u.unchanged[path]
 	}
-	if method == "HEAD" {
+	if r.method == "HEAD" {
 		out = out[:bytes.Index(out, []byte("\r\n\r\n"))+4]
 	}
 	_, err := conn.Write(out)

@@ -61,6 +61,13 @@ func (v Variant) WithoutTrailers() Variant {
 	return v
 }
 
+// WithETag is v under a project number of its own, whose pages the fake upstream
+// sends with an ETag.
+func (v Variant) WithETag() Variant {
+	v.Project += 2000
+	return v
+}
+
 // JobID is the number of job i, which is taken modulo Count.
 func JobID(i int) int64 { return FirstJob + int64(i%Count) }
 
