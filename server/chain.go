@@ -33,8 +33,11 @@ func (c *chain) unary(
 			resp = nil
 		}
 	}()
-	ctx, cancel := c.alive(ctx)
-	defer cancel()
+	if call.caller == nil {
+		var cancel context.CancelFunc
+		ctx, cancel = c.alive(ctx)
+		defer cancel()
+	}
 	ctx, err = call.admit(ctx)
 	if err != nil {
 		return nil, err
@@ -42,6 +45,9 @@ func (c *chain) unary(
 	resp, err = handler(ctx, req)
 	if m, ok := resp.(proto.Message); ok && err == nil && call.Lease != nil && !inproc.Inside(ctx) {
 		resp = leased{m, call.Lease}
+	}
+	if call.caller != nil {
+		return resp, err // it has the header itself
 	}
 	if md := call.replyHeader(); md != nil {
 		_ = grpc.SetHeader(ctx, md) // fails only once the call is over
@@ -57,7 +63,8 @@ func (c *chain) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInf
 	return handler(srv, s)
 }
 
-// alive is the context of a call. It ends when the server aborts its calls, early
+// alive is the context of a call that comes from the network, or from a client in this
+// process; a face ties those that it makes to the server's life itself. It ends when the server aborts its calls, early
 // enough to tell the caller so, and a little before the caller's deadline: at the
 // deadline itself gRPC resets the stream, and the caller would see CANCELLED without a
 // reason.

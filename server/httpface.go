@@ -60,7 +60,8 @@ func healthz(h *health.Server) http.Handler {
 	})
 }
 
-func httpServer(log *slog.Logger, handler http.Handler, secure *tls.Config) *http.Server {
+// httpServer serves handler. Its requests end with life, like all calls.
+func httpServer(life context.Context, log *slog.Logger, handler http.Handler, secure *tls.Config) *http.Server {
 	return &http.Server{
 		Handler:           handler,
 		TLSConfig:         secure,
@@ -68,7 +69,7 @@ func httpServer(log *slog.Logger, handler http.Handler, secure *tls.Config) *htt
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    128 << 10, // of which the REST face takes half for the URL
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-		BaseContext:       func(net.Listener) context.Context { return context.Background() },
+		BaseContext:       func(net.Listener) context.Context { return life },
 	}
 }
 

@@ -64,8 +64,8 @@ func New(cfg Config, api *upstream.Client, log *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.http = httpServer(log, httpFace(s.health, face), cfg.HTTPTLS)
-	s.admin = httpServer(log, adminFace(s.health, api, cfg.Version), nil)
+	s.http = httpServer(life, log, httpFace(s.health, face), cfg.HTTPTLS)
+	s.admin = httpServer(life, log, adminFace(s.health, api, cfg.Version), nil)
 	return s, nil
 }
 
@@ -138,12 +138,16 @@ func (s *Server) stop() {
 	s.log.Info("stopping", slog.Duration("at_most", s.cfg.ShutdownTimeout))
 	deadline, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownTimeout)
 	defer cancel()
+	web, giveUp := context.WithCancel(context.Background())
+	defer giveUp()
 	drained := make(chan struct{})
 	go func() {
-		s.grpc.GracefulStop()
+		var both sync.WaitGroup
+		both.Go(s.grpc.GracefulStop)
+		both.Go(func() { _ = s.http.Shutdown(web) })
+		both.Wait()
 		close(drained)
 	}()
-	_ = s.http.Shutdown(deadline)
 	select {
 	case <-drained:
 	case <-deadline.Done():
@@ -154,6 +158,7 @@ func (s *Server) stop() {
 		case <-time.After(abortGrace):
 		}
 		s.grpc.Stop()
+		giveUp()
 		<-drained
 	}
 	s.abort(errShutdown)

@@ -207,6 +207,54 @@ func TestStopTellsOfWritesThatWereSent(t *testing.T) {
 	failure{codes.Unknown, "WRITE_OUTCOME_UNKNOWN", ""}.check(t, <-result)
 }
 
+// REST calls that outlast the grace time are ended too, and told so; a log breaks off.
+func TestStopEndsRESTCalls(t *testing.T) {
+	cases := map[string]struct {
+		request
+		status int
+		reason string
+	}{
+		"read":  {getJob, 503, "SHUTTING_DOWN"},
+		"write": {cancelJob, 502, "WRITE_OUTCOME_UNKNOWN"},
+		"relay": {request{nil, "HEAD", getJob.path}, 503, ""},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			reached := make(chan struct{})
+			front := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				close(reached)
+				<-r.Context().Done()
+			}))
+			defer front.Close()
+			api, err := upstream.New(front.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer api.Close()
+			log, logs := quiet()
+			s, err := New(Config{ShutdownTimeout: 10 * time.Millisecond, Version: "test"}, api, log)
+			if err != nil {
+				t.Fatal(err)
+			}
+			gw := run(t, s, logs)
+			stopped := make(chan error, 1)
+			go func() {
+				<-reached
+				stopped <- gw.stop()
+			}()
+			got := c.overREST(t, gw)
+			if err := <-stopped; err != nil {
+				t.Errorf("Run: %v", err)
+			}
+			if c.reason != "" {
+				wantOwn(t, got, c.status, c.reason)
+			} else if got.status != c.status {
+				t.Errorf("status %d", got.status)
+			}
+		})
+	}
+}
+
 func TestTLS(t *testing.T) {
 	front := httptest.NewTLSServer(http.NotFoundHandler()) // for its certificate
 	defer front.Close()

@@ -35,13 +35,14 @@ func newMux(channel *inproc.Channel) (*runtime.ServeMux, error) {
 		runtime.WithRoutingErrorHandler(notRouted),
 	)
 	conn, ctx := binding{channel}, context.Background()
-	if err := gateway.RegisterJobServiceHandlerClient(ctx, mux, jobgatev1.NewJobServiceClient(conn)); err != nil {
+	if err := gateway.RegisterAgentServiceHandlerClient(ctx, mux, jobgatev1.NewAgentServiceClient(conn)); err != nil {
 		return nil, err
 	}
 	if err := gateway.RegisterBridgeServiceHandlerClient(ctx, mux, jobgatev1.NewBridgeServiceClient(conn)); err != nil {
 		return nil, err
 	}
-	return mux, gateway.RegisterAgentServiceHandlerClient(ctx, mux, jobgatev1.NewAgentServiceClient(conn))
+	// Last, since the last one is tried first.
+	return mux, gateway.RegisterJobServiceHandlerClient(ctx, mux, jobgatev1.NewJobServiceClient(conn))
 }
 
 // call makes the call of an RPC through grpc-gateway. It is given nothing of the
