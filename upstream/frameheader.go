@@ -60,10 +60,9 @@ func setOf(names ...string) map[string]bool {
 
 var (
 	// ofOneExchange are headers that tell of one request or connection, not of what was
-	// asked for. They are not kept.
-	ofOneExchange = setOf("Age", "Date", "Retry-After", "Set-Cookie", "X-Gitlab-Meta", "X-Request-Id", "X-Runtime",
-		"Ratelimit-Limit", "Ratelimit-Name", "Ratelimit-Observed", "Ratelimit-Remaining", "Ratelimit-Reset",
-		"Ratelimit-Resettime", "Connection", "Keep-Alive", "Proxy-Authenticate", "Trailer", "Transfer-Encoding", "Upgrade")
+	// asked for. They are not kept, nor are those of rate limits.
+	ofOneExchange = setOf("Age", "Connection", "Date", "Keep-Alive", "Proxy-Authenticate", "Retry-After", "Set-Cookie",
+		"Trailer", "Transfer-Encoding", "Upgrade", "X-Gitlab-Meta", "X-Request-Id", "X-Runtime")
 	// ofTheBody are headers that describe bytes, which an answer of 304 has none of.
 	ofTheBody = setOf("Content-Encoding", "Content-Length", "Content-Range", "Content-Type", "Transfer-Encoding")
 	// ofThePage are headers that tell of other pages; contract section 4. An ETag is of
@@ -76,7 +75,7 @@ var (
 func keptHeader(h http.Header) http.Header {
 	kept := make(http.Header, len(h))
 	for name, values := range h {
-		if ofOneExchange[name] {
+		if ofOneExchange[name] || strings.HasPrefix(name, "Ratelimit") {
 			continue
 		}
 		for _, value := range values {

@@ -107,6 +107,11 @@ func TestLifeOfAFrame(t *testing.T) {
 	if got := s.conditions(); got != "--ccc" {
 		t.Errorf("asked %s", got)
 	}
+	s.set(func() { delete(s.header, "Ratelimit-Remaining"); delete(s.header, "Set-Cookie") })
+	if _, got := ask(t, c, call); got.Frame == nil || got.Reply.Header.Get("Ratelimit-Remaining")+got.Reply.Header.Get("Set-Cookie") != "" {
+		t.Errorf("what was said of another call is kept: %v", got.Reply.Header)
+	}
+	s.conditions()
 	s.set(func() { s.body, s.header = `{"id":7,"name":"two"}`, nil })
 	for i := range 4 {
 		if name, got := ask(t, c, call); name != "two" || (got.Frame != nil) != (i >= 2) || got.Reply.Header.Get("X-Kept") != "" {
@@ -116,7 +121,7 @@ func TestLifeOfAFrame(t *testing.T) {
 	if got := s.conditions(); got != "c-cc" {
 		t.Errorf("after the change asked %s", got)
 	}
-	if got := c.CacheStats(); got.Hits != 5 || got.Misses != 4 || got.Stored != 2 || got.Entries != 1 || got.Bytes < frameOverhead {
+	if got := c.CacheStats(); got.Hits != 6 || got.Misses != 4 || got.Stored != 2 || got.Entries != 1 || got.Bytes < frameOverhead {
 		t.Errorf("figures are %+v", got)
 	}
 }

@@ -17,8 +17,9 @@ import (
 // So each part of a log that is followed from its start costs one request; the first part
 // of another log costs a second one, for the first KiB. An answer that begins as the log
 // does may still be a part, if the log repeats itself: unless lengths settle it, the whole
-// log is read. What is remembered may be of a log that was rewritten since, so it is
-// trusted for a while only, and only while GitLab is known to honour such requests.
+// log is read. What is remembered may be of a log that was rewritten since: that an answer
+// differs from it proves something for a while only, and only while GitLab is known to
+// honour such requests.
 
 // traceOverlap is how many bytes of an answer are compared with the start of the log.
 const traceOverlap = 1 << 10

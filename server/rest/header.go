@@ -23,7 +23,7 @@ var spelling = func() map[string]string {
 // families are beginnings of names that are passed on, whatever a newer GitLab adds; but
 // for orders to a proxy.
 var (
-	families = []string{"X-", "Ratelimit-", "Gitlab-", "Access-Control-"}
+	families = []string{"X-", "Ratelimit", "Gitlab-", "Access-Control-"}
 	orders   = []string{"X-Accel-", "X-Sendfile", "X-Forwarded-", "X-Real-Ip"}
 )
 

@@ -46,9 +46,12 @@ func (o *occurrences) next() (b []byte, ok bool) {
 	return nil, false
 }
 
-// mapEntry reads an entry of a map whose keys are text, and its values text or
-// messages.
+// mapEntry reads an entry of a map.
 func mapEntry(wire []byte) (key, value []byte, ok bool) {
+	if key, value, ok = usualEntry(wire); ok {
+		return key, value, true
+	}
+	key, value = nil, nil
 	for at := 0; at < len(wire); {
 		var tag uint64
 		var v wireValue
@@ -63,4 +66,17 @@ func mapEntry(wire []byte) (key, value []byte, ok bool) {
 		}
 	}
 	return key, value, true
+}
+
+// usualEntry reads an entry of a key and a value after it. ok is false for others.
+func usualEntry(wire []byte) (key, value []byte, ok bool) {
+	if len(wire) == 0 || wire[0] != keyTag {
+		return nil, nil, false
+	}
+	key, at := text(wire, 1)
+	if at < 0 || at == len(wire) || wire[at] != valueTag {
+		return nil, nil, false
+	}
+	value, at = text(wire, at+1)
+	return key, value, at == len(wire)
 }

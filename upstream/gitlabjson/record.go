@@ -18,7 +18,7 @@ type record struct {
 	unmodelled int
 	// at is where a field's value is; of a field that occurs twice, the last counts. Of
 	// a repeated one, it is the tag of the first occurrence. Of one that is overlaid, it
-	// is the tag of its last entry in extra.
+	// is the value of its last entry in extra.
 	at [64]uint32
 }
 
@@ -41,10 +41,10 @@ func (r *record) read(t *Table, wire []byte) bool {
 		switch number := tag >> 3; {
 		case number < 64:
 			i = int(t.index[number])
-		case number == extraField || number == absentField:
-			if !r.residue(t, wire, begin) {
-				return false
-			}
+		case number == extraField && !r.extra(t, wire, tag, begin, value):
+			return false
+		case number == absentField && !r.leaveOut(t, wire, tag, value):
+			return false
 		}
 		if i >= 0 && !r.field(&t.members[i], i, tag, begin, value, last) {
 			return false
@@ -72,16 +72,17 @@ func (r *record) field(m *member, i int, tag uint64, begin, value, last int) boo
 	return true
 }
 
-// residue notes an occurrence of extra or absent, whose tag is at begin.
-func (r *record) residue(t *Table, wire []byte, begin int) bool {
-	tag, v, _ := entry(wire, begin)
-	if tag>>3 == absentField {
-		return r.leaveOut(t, v, protowire.Type(tag&7))
+// extra notes an occurrence of extra.
+func (r *record) extra(t *Table, wire []byte, tag uint64, begin, value int) bool {
+	var name []byte
+	ok := true
+	if protowire.Type(tag&7) == protowire.BytesType {
+		b, _ := text(wire, value)
+		name, _, ok = mapEntry(b)
 	}
-	name, _, ok := mapEntry(v.bytes)
 	if i := t.names.find(name); i >= 0 {
 		r.overlaid |= 1 << i
-		r.at[i] = uint32(begin)
+		r.at[i] = uint32(value)
 	} else if r.unmodelled < 0 {
 		r.unmodelled = begin
 	}
@@ -89,16 +90,20 @@ func (r *record) residue(t *Table, wire []byte, begin int) bool {
 }
 
 // leaveOut notes an occurrence of absent, which is a number or a text of several.
-func (r *record) leaveOut(t *Table, v wireValue, typ protowire.Type) bool {
-	if typ == protowire.VarintType {
-		r.absent |= t.bit(v.bits)
-	}
-	for at := 0; at < len(v.bytes); {
-		var number uint64
-		if number, at = varint(v.bytes, at); at < 0 {
-			return false
-		}
+func (r *record) leaveOut(t *Table, wire []byte, tag uint64, value int) bool {
+	switch protowire.Type(tag & 7) {
+	case protowire.VarintType:
+		number, _ := varint(wire, value)
 		r.absent |= t.bit(number)
+	case protowire.BytesType:
+		b, _ := text(wire, value)
+		for at := 0; at < len(b); {
+			var number uint64
+			if number, at = varint(b, at); at < 0 {
+				return false
+			}
+			r.absent |= t.bit(number)
+		}
 	}
 	return true
 }
@@ -111,10 +116,10 @@ func (t *Table) bit(number uint64) uint64 {
 	return 0
 }
 
-// overlay returns the text that an entry of extra has, whose tag is at that place.
+// overlay returns the text of an entry of extra, whose value is at that place.
 func overlay(wire []byte, at int) []byte {
-	_, v, _ := entry(wire, at)
-	_, raw, _ := mapEntry(v.bytes)
+	b, _ := text(wire, at)
+	_, raw, _ := mapEntry(b)
 	return raw
 }
 

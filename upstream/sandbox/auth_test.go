@@ -82,7 +82,7 @@ func TestCaller(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			sb, _ := newBox()
 			send(sb, "GET", tc.target, tc.as...)
-			if got := sb.Requests()[0].Caller; got != tc.want {
+			if got := *sb.Requests()[0].Caller; got != tc.want {
 				t.Errorf("%+v, want %+v", got, tc.want)
 			}
 		})

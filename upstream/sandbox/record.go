@@ -19,7 +19,8 @@ type Request struct {
 	// Params are the parameters as GitLab merges them: query, form or JSON body (contract
 	// section 1), without those of the path. Nil when GitLab could not read them.
 	Params map[string]any
-	Caller Caller
+	// Caller is who the request says it comes from; never nil.
+	Caller *Caller
 }
 
 // CredentialKind tells credentials apart that GitLab looks up in different places.
@@ -62,8 +63,8 @@ func (s *Sandbox) record(r *http.Request, m match, body []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := &call{s: s, w: s.world, r: r, now: now, match: m, params: params}
-	one.Caller.Kind, one.Caller.Token = c.choose(c.credentials())
-	one.Caller.Sudo = c.sudoName()
+	kind, token := c.choose(c.credentials())
+	one.Caller = &Caller{Kind: kind, Token: token, Sudo: c.sudoName()}
 	if len(s.requests) == keptRequests {
 		s.requests = slices.Delete(s.requests, 0, keptRequests/4)
 	}

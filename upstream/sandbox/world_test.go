@@ -113,7 +113,7 @@ func TestRequests(t *testing.T) {
 		Method: "POST", Host: "example.com", Path: api + "/projects/acme%2Fwidgets/jobs/104/play",
 		Query: "a=1", Header: http.Header{"Content-Type": {jsonType}, "Private-Token": {sandbox.TokenDeveloper}},
 		Body: []byte(`{"b":2}`), Params: map[string]any{"a": "1", "b": json.Number("2")},
-		Caller: sandbox.Caller{Kind: sandbox.KindAccessToken, Token: sandbox.TokenDeveloper},
+		Caller: &sandbox.Caller{Kind: sandbox.KindAccessToken, Token: sandbox.TokenDeveloper},
 	}
 	if diff := cmp.Diff(want, r); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
