@@ -39,8 +39,7 @@ func (c Config) Validate() error {
 	if c.Version == "" {
 		errs = append(errs, errors.New("version: empty"))
 	}
-	errs = append(errs, validatePublicURL(c.PublicURL))
-	errs = append(errs, validateTLS("grpc-cert", c.GRPCTLS), validateTLS("http-cert", c.HTTPTLS))
+	errs = append(errs, validatePublicURL(c.PublicURL), validateTLS("grpc-cert", c.GRPCTLS), validateTLS("http-cert", c.HTTPTLS))
 	return errors.Join(errs...)
 }
 

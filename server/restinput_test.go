@@ -15,7 +15,7 @@ import (
 // sendRaw writes text to the HTTP listener as it is, and reads the first answer.
 func sendRaw(t *testing.T, gw *gateway, text string) (*http.Response, string) {
 	t.Helper()
-	conn, err := net.Dial("tcp", strings.TrimPrefix(gw.url, "http://")) //nolint:noctx // a raw connection
+	conn, err := net.Dial("tcp", strings.TrimPrefix(gw.url, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func TestSmuggling(t *testing.T) {
 // A body that ends too early reaches nobody.
 func TestBodyCutOff(t *testing.T) {
 	gw, box := newSandbox(t)
-	conn, err := net.Dial("tcp", strings.TrimPrefix(gw.url, "http://")) //nolint:noctx // a raw connection
+	conn, err := net.Dial("tcp", strings.TrimPrefix(gw.url, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -150,7 +151,7 @@ func TestLateFailureOfALogOverREST(t *testing.T) {
 			}))
 			defer front.Close()
 			gw := newGatewayAt(t, front.URL)
-			req, err := http.NewRequestWithContext(t.Context(), "GET", gw.url+"/api/v4"+runningLog, http.NoBody)
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, gw.url+"/api/v4"+runningLog, http.NoBody)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -166,7 +167,7 @@ func TestLateFailureOfALogOverREST(t *testing.T) {
 				}
 				return
 			}
-			if err == nil || len(body) == 0 || !strings.HasPrefix(string(logOf(sent)), string(body)) {
+			if err == nil || len(body) == 0 || !bytes.HasPrefix(logOf(sent), body) {
 				t.Errorf("%d bytes, %v", len(body), err)
 			}
 		})

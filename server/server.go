@@ -59,7 +59,8 @@ func New(cfg Config, api *upstream.Client, log *slog.Logger) (*Server, error) {
 	inside := inproc.New(c.unary, c.stream)
 	registerServices(inside, api)
 	face, err := rest.New(rest.Config{
-		Channel: inside, Relay: c.relay(api), PublicURL: cfg.PublicURL, TrustedProxies: cfg.TrustedProxies,
+		Channel: inside, Relay: c.relay(api), //nolint:bodyclose // Relay closes it
+		PublicURL: cfg.PublicURL, TrustedProxies: cfg.TrustedProxies,
 	})
 	if err != nil {
 		return nil, err

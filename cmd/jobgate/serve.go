@@ -114,7 +114,7 @@ func (c *serveCmd) Run(ctx context.Context, p *process, s *settings) error {
 		return refused(fmt.Errorf("%s: %w", s.name("upstream"), err))
 	}
 	defer api.Close()
-	gateway, err := server.New(config, api, log)
+	gateway, err := server.New(config, api, log) //nolint:contextcheck // it opens nothing
 	if err != nil {
 		return err
 	}

@@ -158,6 +158,7 @@ func call(ctx context.Context, l link, m method, header *metadata.MD) ([]proto.M
 
 func TestEveryRPC(t *testing.T) {
 	each(t, func(t *testing.T, l link, m method) {
+		t.Helper()
 		var header metadata.MD
 		before := l.intercepted.Load()
 		got, err := call(t.Context(), l, m, &header)
@@ -198,6 +199,7 @@ func TestEveryRPC(t *testing.T) {
 
 func TestEveryRPCFails(t *testing.T) {
 	each(t, func(t *testing.T, l link, m method) {
+		t.Helper()
 		var header metadata.MD
 		ctx := metadata.AppendToOutgoingContext(t.Context(), "fail", "1")
 		_, err := call(ctx, l, m, &header)

@@ -107,7 +107,7 @@ func (s *services) ReadTrace(req *jobgatev1.ReadTraceRequest, stream jobgatev1.T
 	defer func() { s.events = 0 }()
 	for i := range 3 {
 		s.events = i
-		copy(chunk.Data, "log"+string(rune('0'+i)))
+		copy(chunk.GetData(), "log"+string(rune('0'+i)))
 		chunk.Offset = int64(4 * i)
 		event, err := reply(stream.Context(), s, req, &jobgatev1.ReadTraceResponse{})
 		if err != nil {

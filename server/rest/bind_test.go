@@ -123,8 +123,10 @@ func TestBindBody(t *testing.T) {
 		{"play", "application/json", `{"job_variables_attributes":[{"key":"A"}]}`, none},
 		{"play", "application/json", `{"job_variables_attributes":[{"key":"A","value":1}]}`, none},
 		{"play", "application/json", `{"job_variables_attributes":[{"key":"A","value":"B","x":""}]}`, none},
-		{"play", form, `job_variables_attributes[][key]=A&job_variables_attributes[][value]=B%26&job_variables_attributes[][key]=C&job_variables_attributes[][value]=`,
-			`{"job_variables_attributes":[{"key":"A","value":"B\u0026"},{"key":"C","value":""}]}`},
+		{
+			"play", form, `job_variables_attributes[][key]=A&job_variables_attributes[][value]=B%26&job_variables_attributes[][key]=C&job_variables_attributes[][value]=`,
+			`{"job_variables_attributes":[{"key":"A","value":"B\u0026"},{"key":"C","value":""}]}`,
+		},
 		{"play", form, `job_variables_attributes[][value]=B&job_variables_attributes[][key]=A`, none},
 		{"play", form, `job_variables_attributes[][key]=A`, none},
 		{"play", form, `job_variables_attributes[0][key]=A&job_variables_attributes[0][value]=B`, none},

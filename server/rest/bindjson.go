@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -46,46 +45,61 @@ const deepest = 32
 // survives says whether a JSON value is the same after it was a google.protobuf.Value: no
 // member twice, no number that a double changes, no text that is not Unicode, no depth.
 func survives(raw string) bool {
-	decoder := json.NewDecoder(bytes.NewReader([]byte(raw)))
+	decoder := json.NewDecoder(strings.NewReader(raw))
 	decoder.UseNumber()
-	var names []map[string]bool // of the objects that are open; nil for an array
-	isName := false
+	var w walk
 	for {
 		token, err := decoder.Token()
 		if err != nil {
 			return errors.Is(err, io.EOF)
 		}
-		switch token := token.(type) {
-		case json.Delim:
-			if token == '}' || token == ']' {
-				names = names[:len(names)-1]
-			} else if names = append(names, nil); token == '{' {
-				names[len(names)-1] = map[string]bool{}
-			}
-			if len(names) > deepest {
-				return false
-			}
-			isName = len(names) > 0 && names[len(names)-1] != nil
-			continue
-		case json.Number:
-			if !isDouble(token.String()) {
-				return false
-			}
-		case string:
-			if strings.Contains(token, "\uFFFD") {
-				return false
-			}
-			if isName {
-				open := names[len(names)-1]
-				if open[token] {
-					return false
-				}
-				open[token], isName = true, false
-				continue
-			}
+		if !w.take(token) {
+			return false
 		}
-		isName = len(names) > 0 && names[len(names)-1] != nil
 	}
+}
+
+// walk goes through the tokens of a JSON value.
+type walk struct {
+	open   []map[string]bool // the names in the objects that are open; nil of an array
+	isName bool              // the next text is a member's name
+}
+
+// take says whether a token survives.
+func (w *walk) take(token json.Token) bool {
+	named := false
+	switch token := token.(type) {
+	case json.Delim:
+		switch token {
+		case '{':
+			w.open = append(w.open, map[string]bool{})
+		case '[':
+			w.open = append(w.open, nil)
+		default:
+			w.open = w.open[:len(w.open)-1]
+		}
+	case json.Number:
+		if !isDouble(token.String()) {
+			return false
+		}
+	case string:
+		if strings.Contains(token, "\uFFFD") || w.isName && w.inner()[token] {
+			return false
+		}
+		if named = w.isName; named {
+			w.inner()[token] = true
+		}
+	}
+	w.isName = !named && w.inner() != nil
+	return len(w.open) <= deepest
+}
+
+// inner are the names in the innermost open object, nil if that is an array or none.
+func (w *walk) inner() map[string]bool {
+	if len(w.open) == 0 {
+		return nil
+	}
+	return w.open[len(w.open)-1]
 }
 
 // isDouble says whether a number is sent on as the same text; see upstream.Client on the

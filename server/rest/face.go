@@ -77,7 +77,7 @@ func (f *Face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.refuse(&wrongMethod)
 		return
 	}
-	x.answer()
+	x.answer() //nolint:contextcheck // it is in the request
 }
 
 // squeezed is a path without repeated slashes before the API's own part: GitLab passes

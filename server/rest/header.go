@@ -10,7 +10,7 @@ import (
 // or to one server: Set-Cookie, Server, Date and such.
 var spelling = func() map[string]string {
 	names := map[string]string{}
-	for _, name := range strings.Fields(`
+	for name := range strings.FieldsSeq(`
 		Allow Cache-Control Content-Disposition Content-Language Content-Security-Policy Content-Type
 		Deprecation ETag Expires Last-Modified Link Location Pragma Referrer-Policy Retry-After Sunset Vary
 		Warning WWW-Authenticate

@@ -1,9 +1,11 @@
 package rest
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"testing"
 )
 
@@ -94,7 +96,7 @@ func TestHeadersThatPass(t *testing.T) {
 			t.Errorf("%s passes", name)
 		}
 	}
-	if len(w.Header()) != 7 || w.Header()["ETag"] == nil || w.Header()["RateLimit-Policy"] == nil && w.Header()["Ratelimit-Policy"] == nil {
+	if len(w.Header()) != 7 || !slices.Contains(slices.Collect(maps.Keys(w.Header())), "ETag") {
 		t.Errorf("header %v", w.Header())
 	}
 }

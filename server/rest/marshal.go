@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -135,7 +136,7 @@ func appendPlayed(dst, wire []byte) ([]byte, error) {
 	number, _, n := protowire.ConsumeTag(wire)
 	entity, m := protowire.ConsumeBytes(wire[max(n, 0):])
 	if n < 0 || m < 0 {
-		return dst, fmt.Errorf("the answer to play is neither a job nor a trigger job")
+		return dst, errors.New("the answer to play is neither a job nor a trigger job")
 	}
 	if number == 2 {
 		return bridgeTable.AppendJSON(dst, entity)
