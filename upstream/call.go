@@ -17,10 +17,10 @@ type Call struct {
 	// what describes a body, conditions, ranges, cookies, idempotency keys and the
 	// headers of a connection.
 	Forward http.Header
-	// RawQuery is the query of a read in the caller's own spelling, which GitLab repeats in
-	// links and redirects. It is sent in the place of the one that is made of the request
-	// and must say the same; nil for none. Only methods that ask for JSON heed it.
-	RawQuery *string
+	// Spelling is the request in the caller's own words, sent in the place of those that
+	// are made of the message; nil for none. It must say the same. GitLab repeats a query
+	// in links and redirects. Logs do not heed it.
+	Spelling *Spelling
 	// BridgesRoute is the route that [Client.ListPipelineBridges] asks by, "bridges" or
 	// "trigger_jobs", and by no other; "" is whichever GitLab has. Contract section 7.3.
 	BridgesRoute string
@@ -35,6 +35,13 @@ type Call struct {
 	// Frame is set by a method whose answer is the bytes of the frame cache: they belong
 	// to the cache, must not be changed, and have no Lease. Else it is nil.
 	Frame *Frame
+}
+
+// Spelling is how a caller wrote a request that a message stands for.
+type Spelling struct {
+	Query       string // raw, without '?'
+	ContentType string // "" for none
+	Body        []byte // nil for none
 }
 
 // Reply is how GitLab answered, with success or error. It is zero if it did not.

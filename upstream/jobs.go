@@ -56,9 +56,11 @@ func (c *Client) RetryJob(ctx context.Context, req *jobgatev1.RetryJobRequest) (
 	if err != nil {
 		return nil, err
 	}
-	if r.body, err = retryBody(req); err != nil {
+	body, err := retryBody(req)
+	if err != nil {
 		return nil, r.invalid(err)
 	}
+	r.json(body)
 	if err := r.query.extra(req.GetExtraParameters()); err != nil {
 		return nil, r.invalid(err)
 	}
@@ -85,9 +87,11 @@ func (c *Client) PlayJob(ctx context.Context, req *jobgatev1.PlayJobRequest) (*j
 	if err != nil {
 		return nil, err
 	}
-	if r.body, err = playBody(req); err != nil {
+	body, err := playBody(req)
+	if err != nil {
 		return nil, r.invalid(err)
 	}
+	r.json(body)
 	if err := r.query.extra(req.GetExtraParameters()); err != nil {
 		return nil, r.invalid(err)
 	}

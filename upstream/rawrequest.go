@@ -10,7 +10,7 @@ import (
 func (c *Client) rawRequest(raw Raw) (*request, error) {
 	r := &request{
 		op:     op{what: "relay " + raw.Method + " " + printable(raw.Path, 256)},
-		method: raw.Method, query: query(raw.Query), body: raw.Body, relay: &raw,
+		method: raw.Method, query: query(raw.Query), body: raw.Body, contentType: raw.ContentType, accept: raw.Accept,
 	}
 	path, err := url.PathUnescape(raw.Path)
 	switch {

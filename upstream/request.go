@@ -19,12 +19,13 @@ type request struct {
 	path   string
 	raw    string // path escaped; "" if that makes no difference
 	query  query
-	body   []byte // JSON, nil for none
-	log    bool   // the answer is text
-	opaque bool   // raw is sent as it is, although it is not escaped as Go would
-	relay  *Raw   // what is relayed, nil for a typed call
+	log    bool // the answer is text
+	opaque bool // raw is sent as it is, although it is not escaped as Go would
 
-	validator string // the ETag of the answer that is not to be sent again, "" for none
+	body        []byte // nil for none
+	contentType string // of it, "" for none
+	accept      string // "" is as the kind of answer has it
+	validator   string // the ETag of the answer that is not to be sent again, "" for none
 }
 
 func (r *request) isWrite() bool {
@@ -39,10 +40,17 @@ func (r *request) invalid(err error) error {
 	return err
 }
 
-// respell puts the caller's own spelling of the query in the place of ours.
+// respell puts the caller's own words in the place of ours.
 func (r *request) respell(call *Call) {
-	if call != nil && call.RawQuery != nil && !r.isWrite() {
-		r.query = query(*call.RawQuery)
+	if call != nil && call.Spelling != nil {
+		r.query, r.body, r.contentType = query(call.Spelling.Query), call.Spelling.Body, call.Spelling.ContentType
+	}
+}
+
+// json sets a body, nil for none.
+func (r *request) json(body []byte) {
+	if r.body = body; body != nil {
+		r.contentType = acceptJSON[0]
 	}
 }
 
@@ -97,10 +105,10 @@ func (c *Client) build(ctx context.Context, r *request) *http.Request {
 	header["Accept-Encoding"] = asItIs
 	header["User-Agent"] = c.userAgent
 	switch {
+	case r.accept != "":
+		header["Accept"] = []string{r.accept}
 	case r.log:
 		header["Accept"] = acceptAny
-	case r.relay != nil && r.relay.Accept != "":
-		header["Accept"] = []string{r.relay.Accept}
 	}
 	req := http.Request{
 		Method: r.method,
@@ -118,15 +126,15 @@ func (c *Client) build(ctx context.Context, r *request) *http.Request {
 	if r.opaque {
 		req.URL.Opaque = r.raw
 	}
-	if len(r.body) > 0 {
+	switch r.contentType {
+	case "":
+	case acceptJSON[0]:
 		header["Content-Type"] = acceptJSON
-		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(r.body)), int64(len(r.body))
+	default:
+		header["Content-Type"] = []string{r.contentType}
 	}
-	if r.relay != nil {
-		delete(header, "Content-Type")
-		if r.relay.ContentType != "" {
-			header["Content-Type"] = []string{r.relay.ContentType}
-		}
+	if len(r.body) > 0 {
+		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(r.body)), int64(len(r.body))
 	}
 	return req.WithContext(ctx)
 }

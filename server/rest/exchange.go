@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jobgate/jobgate/server/inproc"
+	"github.com/jobgate/jobgate/upstream"
 )
 
 // exchange is one request and its answer. It is also the ResponseWriter that
@@ -70,8 +71,9 @@ func (x *exchange) fitted() (ok bool) {
 		x.sendLog(part)
 		return true
 	}
-	if x.method == http.MethodGet {
-		x.RawQuery = &x.rawQuery
+	x.Spelling = &upstream.Spelling{Query: x.rawQuery, Body: x.body.bytes}
+	if x.method == http.MethodPost {
+		x.Spelling.ContentType = x.body.contentType
 	}
 	x.call()
 	return true

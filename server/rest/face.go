@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 
@@ -77,6 +78,8 @@ func (f *Face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.refuse(&wrongMethod)
 		return
 	}
+	// The deadline is of the connection, and would count for its next request too.
+	defer func() { _ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) }()
 	x.answer() //nolint:contextcheck // it is in the request
 }
 

@@ -26,7 +26,8 @@
 //
 // # Tests
 //
-// Requests returns what arrived, so that a test can assert what was sent and that it was sent once.
+// Requests returns what arrived, so that a test can assert what was sent, by whom, and that it was
+// sent once: parameters are there as GitLab merges them, and the credential that GitLab goes by.
 // AddJob, SetStatus, SetTrace, GrowTrace and Revoke change the world behind the API's back. Reset
 // starts over. Fail arms faults:
 //
