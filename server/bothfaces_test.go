@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/jobgate/jobgate/upstream"
-	"github.com/jobgate/jobgate/upstream/sandbox"
 )
 
 // client follows no redirect and keeps no connection, so that none outlives its test.
@@ -35,7 +34,13 @@ func (r request) overREST(t *testing.T, gw *gateway, header ...string) restAnswe
 // ask asks for a path below /api/v4.
 func ask(t *testing.T, base, method, path string, header ...string) restAnswer {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, base+"/api/v4"+path, http.NoBody)
+	return send(t, base, method, path, "", header...)
+}
+
+// send does so with a body.
+func send(t *testing.T, base, method, path, sent string, header ...string) restAnswer {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, base+"/api/v4"+path, strings.NewReader(sent))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,57 +105,4 @@ func TestErrorTableOverREST(t *testing.T) {
 			}
 		})
 	}
-}
-
-// A call answers the same on both faces, and on both what GitLab says.
-func TestBothFacesAnswerAsGitLab(t *testing.T) {
-	me := []string{"Private-Token", sandbox.TokenMaintainer}
-	job := []string{"Job-Token", sandbox.JobTokenDeploy}
-	for _, version := range []string{"current", "15.6"} {
-		gw, box := newSandbox(t, sandbox.WithVersion(version), sandbox.WithURL("https://gitlab.example.com"))
-		for path, header := range map[string][]string{
-			"/projects/1/jobs?per_page=100":                 me,
-			"/projects/acme%2Fwidgets/jobs/101":             me,
-			"/projects/1/jobs/" + itoa(sandbox.JobBig):      me,
-			"/projects/1/jobs/" + itoa(sandbox.JobOrphan):   me,
-			"/projects/1/jobs/" + itoa(sandbox.JobErased):   me,
-			"/projects/1/pipelines/100/jobs":                me,
-			"/projects/1/pipelines/100/bridges?per_page=2":  me,
-			"/projects/1/jobs/101/trace":                    me,
-			"/job":                                          job,
-			"/job/allowed_agents":                           job,
-			"/projects/1/pipelines/100/jobs?scope[]=failed": me,
-		} {
-			t.Run(version+path, func(t *testing.T) {
-				got := ask(t, gw.url, "GET", path, header...)
-				req := httptest.NewRequestWithContext(t.Context(), "GET", "/api/v4"+path, http.NoBody)
-				for i := 0; i < len(header); i += 2 {
-					req.Header.Set(header[i], header[i+1])
-				}
-				rec := httptest.NewRecorder()
-				box.ServeHTTP(rec, req)
-				want := rec.Body.String()
-				if version != "current" && got.header.Get("Content-Type") == asJSON { // in another order
-					got.body, want = sorted(t, got.body), sorted(t, want)
-				}
-				if got.status != rec.Code || got.body != want {
-					t.Errorf("%d %.200s\nGitLab says %d %.200s", got.status, got.body, rec.Code, want)
-				}
-			})
-		}
-	}
-}
-
-// sorted is JSON with its members in order.
-func sorted(t *testing.T, text string) string {
-	t.Helper()
-	var v any
-	if err := json.Unmarshal([]byte(text), &v); err != nil {
-		t.Fatal(err)
-	}
-	out, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(out)
 }
