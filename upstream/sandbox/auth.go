@@ -28,23 +28,25 @@ type credentials struct {
 }
 
 func (c *call) credentials() credentials {
-	h := c.r.Header
 	bearer := ""
-	if kind, value, _ := strings.Cut(h.Get("Authorization"), " "); strings.EqualFold(kind, "Bearer") {
+	if kind, value, _ := strings.Cut(c.field("Authorization"), " "); strings.EqualFold(kind, "Bearer") {
 		bearer = strings.TrimSpace(value)
 	}
 	creds := credentials{
 		privateParam: c.text("private_token"),
-		privateHead:  h.Get("Private-Token"),
+		privateHead:  c.field("Private-Token"),
 		oauth:        first(c.text("access_token"), bearer, c.text("bearer_token")),
-		jobToken:     first(c.text("job_token"), c.text("token"), h.Get("Job-Token")),
-		csrf:         h.Get("X-Csrf-Token"),
+		jobToken:     first(c.text("job_token"), c.text("token"), c.field("Job-Token")),
+		csrf:         c.field("X-Csrf-Token"),
 	}
 	if cookie, err := c.r.Cookie(sessionCookie); err == nil {
 		creds.session = cookie.Value
 	}
 	return creds
 }
+
+// field returns a header field; of one that was sent twice, both values in one.
+func (c *call) field(name string) string { return strings.Join(c.r.Header.Values(name), ", ") }
 
 func first(texts ...string) string {
 	for _, text := range texts {
@@ -155,7 +157,7 @@ func (c *call) accountState() *reply {
 	if !u.dpop || c.who.token == nil || c.s.old {
 		return nil
 	}
-	switch proof := c.r.Header.Get("Dpop"); {
+	switch proof := c.field("Dpop"); {
 	case proof == "":
 		return deadDPoP("DPoP header is missing")
 	case strings.Count(proof, ".") != 2:
@@ -192,7 +194,7 @@ func (c *call) checkScopes() *reply {
 	return nil
 }
 
-func (c *call) sudoName() string { return first(c.text("sudo"), c.r.Header.Get("Sudo")) }
+func (c *call) sudoName() string { return first(c.text("sudo"), c.field("Sudo")) }
 
 // sudo lets an administrator act as somebody else.
 func (c *call) sudo() *reply {

@@ -42,6 +42,8 @@ func TestCredentialPlaces(t *testing.T) {
 		"2 access token before JOB-TOKEN":  {method: "GET", target: api + "/job", as: by(jobToken(sandbox.JobTokenRunning), developer), status: 404},
 		"2 job token too long":             {method: "GET", target: api + "/job", as: by(jobToken(strings.Repeat("x", 8193))), status: 401},
 		"2 Basic is no credential":         {method: "GET", target: jobs, as: by(header("Authorization", "Basic YWRhOnNlY3JldA==")), status: 401},
+		"2 one header twice":               {method: "GET", target: jobs, as: by(developer, add("PRIVATE-TOKEN", sandbox.TokenDeveloper)), status: 401},
+		"2 one header twice, job token":    {method: "GET", target: api + "/job", as: by(jobToken("bad"), add("JOB-TOKEN", sandbox.JobTokenRunning)), status: 401},
 		"2 session cookie":                 {method: "GET", target: jobs, as: by(header("Cookie", "_gitlab_session="+sandbox.Session)), status: 200},
 		"2 session POST without CSRF":      {method: "POST", target: jobURL(sandbox.JobManual, "play"), as: by(header("Cookie", "_gitlab_session="+sandbox.Session)), status: 401},
 		"2 session POST with CSRF": {

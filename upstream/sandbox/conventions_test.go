@@ -107,6 +107,7 @@ func TestBodies(t *testing.T) {
 		"1 a query that is not UTF-8":  {method: "GET", target: widgets + "/jobs?x=%ff", as: m, status: 400, want: "Bad Request"},
 		"1 a null byte in a query":     {method: "GET", target: widgets + "/jobs?x[]=a%00", as: m, status: 400, want: "Bad Request"},
 		"1 a null byte in JSON":        {method: "POST", target: force, kind: jsonType, body: `{"x":{"y":"\u0000"}}`, as: m, status: 400, want: "Bad Request"},
+		"1 JSON that is not UTF-8":     {method: "POST", target: force, kind: jsonType, body: "{\"x\":\"\xe9\"}", as: m, status: 400, want: "Bad Request"},
 		"1 a null byte in a path":      {method: "GET", target: api + "/projects/a%2F%00/jobs", as: m, status: 400, want: "Bad Request"},
 		"1 a null byte, basic":         {method: "GET", target: widgets + "/jobs", as: by(header("Authorization", "Basic YQBi")), status: 400, want: "Bad Request"},
 		"1 a path that is not UTF-8":   {method: "GET", target: api + "/projects/a%2F%ff/jobs", as: m, status: 400, want: "Bad Request"},

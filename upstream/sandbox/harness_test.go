@@ -40,6 +40,10 @@ func header(name, value string) change {
 	return func(r *http.Request) { r.Header.Set(name, value) }
 }
 
+func add(name, value string) change {
+	return func(r *http.Request) { r.Header.Add(name, value) }
+}
+
 func as(token string) change       { return header("PRIVATE-TOKEN", token) }
 func bearer(token string) change   { return header("Authorization", "Bearer "+token) }
 func jobToken(token string) change { return header("JOB-TOKEN", token) }

@@ -46,6 +46,9 @@ func parameters(method string, h http.Header, query string, body []byte) (map[st
 		ok = addParts(sent, body, full)
 	case method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions:
 	case kind == "application/json" || kind == "":
+		if !utf8.Valid(body) {
+			return nil, malformed()
+		}
 		if !addJSON(sent, body) {
 			return nil, grapeError(http.StatusBadRequest, "message body does not match declared format")
 		}
