@@ -99,7 +99,8 @@ func headerSize(h http.Header) (size int64) {
 
 // overlay adds to the header of a 304 what is kept of the answer that it confirms; what
 // the 304 says itself wins (RFC 9111 section 4.3.4), but for what it says of its own body.
-// If it tells of pages at all, it tells all that there is to say of them.
+// One that GitLab itself wrote, and nothing before it has cut down, says all but what is of
+// the body: what is not in it is no longer so, such as the link to a next page.
 func (f *Frame) overlay(fresh http.Header) {
 	paged := false
 	for name := range fresh {
@@ -108,9 +109,10 @@ func (f *Frame) overlay(fresh http.Header) {
 			delete(fresh, name)
 		}
 	}
+	whole := fresh["X-Request-Id"] != nil || fresh["X-Frame-Options"] != nil // contract section 6
 	for name, values := range f.header {
 		_, told := fresh[name]
-		if told || paged && ofThePage[name] {
+		if told || paged && ofThePage[name] || whole && !strings.HasPrefix(name, "Content-") {
 			continue
 		}
 		fresh[name] = append([]string(nil), values...)

@@ -115,6 +115,16 @@ var statusWords = func() map[jobgatev1.JobStatus]string {
 	return words
 }()
 
+// StatusOf is the state of one of GitLab's words, 0 for a word that there is none for.
+func StatusOf(word string) jobgatev1.JobStatus {
+	for state, known := range statusWords {
+		if known == word {
+			return state
+		}
+	}
+	return 0
+}
+
 func (q *query) scope(states []jobgatev1.JobStatus) error {
 	for i, state := range states {
 		word, ok := statusWords[state]

@@ -37,7 +37,7 @@ const (
 // part reads a part that is not the start of the log.
 func (l *logCall) part(ctx context.Context, ask TraceRange) (*TraceReader, error) {
 	honoured, known := l.slices.load()
-	if h := l.heads.of(l.log); known && !honoured && ask.Limit == 0 && (h == nil || h.size < traceOverlap) {
+	if known && !honoured && ask.Limit == 0 {
 		return l.whole(ctx, ask.Offset) // the answer would be that, and be harder to tell
 	}
 	t, err := l.open(ctx, ask)
@@ -90,13 +90,8 @@ func (l *logCall) judge(ctx context.Context, t *TraceReader, ask TraceRange) (ve
 	if err != nil || v != undecided {
 		return v, err
 	}
-	h := l.heads.of(l.log)
-	switch honoured, known := l.slices.load(); {
-	case h == nil || !known:
-	case honoured && !similar:
+	if honoured, _ := l.slices.load(); honoured && !similar && l.heads.of(l.log) != nil {
 		return isPart, nil
-	case !honoured && similar && h.size == traceOverlap:
-		return isWhole, nil
 	}
 	head, size, err := l.readHead(ctx)
 	if err != nil {

@@ -61,9 +61,9 @@ func TestCostOfAPart(t *testing.T) {
 		}},
 		"ignored, log shorter than the limit": {3000, false, []step{
 			{TraceRange{Offset: 5, Limit: 3000}, "byte_offset=5&byte_limit=3000 " + headRequest},
-			{TraceRange{Offset: 50, Limit: 3000}, "byte_offset=50&byte_limit=3000"},
-			{TraceRange{Offset: 50}, "byte_offset=50"},
-			{TraceRange{Offset: 5000}, "byte_offset=5000"},
+			{TraceRange{Offset: 50, Limit: 3000}, "byte_offset=50&byte_limit=3000 " + headRequest},
+			{TraceRange{Offset: 50}, ""},
+			{TraceRange{Offset: 5000}, ""},
 		}},
 		"ignored, log shorter than a KiB": {700, false, []step{
 			{TraceRange{Offset: 5, Limit: 3000}, "byte_offset=5&byte_limit=3000 " + headRequest},
@@ -72,7 +72,7 @@ func TestCostOfAPart(t *testing.T) {
 		}},
 		"ignored, no limit": {3000, false, []step{
 			{TraceRange{Offset: 5000}, "byte_offset=5000 " + headRequest},
-			{TraceRange{Offset: 2000}, "byte_offset=2000"},
+			{TraceRange{Offset: 2000}, ""},
 		}},
 		"empty": {0, false, []step{
 			{TraceRange{Offset: 5}, "byte_offset=5"},
@@ -349,5 +349,26 @@ func TestSandboxParts(t *testing.T) {
 				t.Errorf("got %v", e)
 			}
 		}
+	}
+}
+
+// What is known of one machine proves nothing of another's answer, least of all for a log
+// that repeats itself.
+func TestLogThatRepeatsItselfOnMixedMachines(t *testing.T) {
+	s := &logServer{log: bytes.Repeat([]byte("a"), 300_000)}
+	c := newClient(t, s.ServeHTTP)
+	read := func(ask TraceRange, want int) {
+		t.Helper()
+		if got, _ := readTrace(t, c, ask); len(got) != want {
+			t.Errorf("%+v: %d bytes, want %d", ask, len(got), want)
+		}
+	}
+	for range 2 {
+		s.slices = false
+		read(TraceRange{Offset: 5, Limit: 10}, 10)
+		read(TraceRange{Offset: 200_000, Limit: 400_000}, 100_000)
+		s.slices = true
+		read(TraceRange{Offset: 131_288, Limit: 500_000}, 168_712)
+		read(TraceRange{Offset: 285_579}, 14_421)
 	}
 }
