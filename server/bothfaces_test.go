@@ -106,3 +106,57 @@ func TestErrorTableOverREST(t *testing.T) {
 		})
 	}
 }
+
+// What GitLab's front ends do to answers comes back, or is told.
+func TestOddAnswersOverREST(t *testing.T) {
+	short := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()["Content-Type"] = nil
+		w.Header().Set("Content-Length", "5000")
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = io.WriteString(w, `{"message":"403 For`)
+	})
+	gw := newGateway(t, short)
+	for _, r := range []request{getJob, cancelJob, {nil, "GET", getJob.path + "/"}} {
+		resp, body, err := r.raw(t, gw)
+		if err == nil || resp.StatusCode != http.StatusForbidden || body != `{"message":"403 For` || resp.Header["Content-Type"] != nil {
+			t.Errorf("%s: %v %q, %v", r.method, resp, body, err)
+		}
+	}
+	gw = newGateway(t, answer(200, asJSON, "squeezed", "Content-Encoding", "br"))
+	wantOwn(t, getJob.overREST(t, gw), http.StatusBadGateway, "UPSTREAM_MALFORMED")
+	if got := (request{nil, "GET", getJob.path + "/"}).overREST(t, gw); got.header.Get("Content-Encoding") != "br" {
+		t.Errorf("relayed without its coding: %v", got)
+	}
+	text := "see https://gitlab.example.com/api/v4/job?private_token=x and again https://gitlab.example.com/api/v4/job?private_token=x"
+	gw = newGateway(t, answer(307, asHTML, text, "Location", "https://gitlab.example.com/api/v4/job?private_token=x"))
+	for _, r := range []request{getJob, {nil, "GET", getJob.path + "/"}} {
+		ours := gw.url + "/api/v4/job"
+		if got := r.overREST(t, gw); got.header.Get("Location") != ours || got.body != "see "+ours+" and again "+ours {
+			t.Errorf("%v", got)
+		}
+	}
+	if got := (request{nil, "HEAD", getJob.path}).overREST(t, gw); got.status != 307 || got.header.Get("Content-Length") != "" {
+		t.Errorf("HEAD: %v", got)
+	}
+	elsewhere := "https://elsewhere.example.com/api/v4" + getJob.path
+	gw = newGateway(t, answer(302, asHTML, elsewhere, "Location", elsewhere))
+	if got := getJob.overREST(t, gw); got.header.Get("Location") != elsewhere || got.body != elsewhere {
+		t.Errorf("a redirect to the same path: %v", got)
+	}
+}
+
+// raw makes the call and reads what comes, also of an answer that breaks off.
+func (r request) raw(t *testing.T, gw *gateway) (*http.Response, string, error) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), r.method, gw.url+"/api/v4"+r.path, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	return resp, string(body), err
+}

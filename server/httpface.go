@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 
+	"github.com/jobgate/jobgate/server/rest"
 	"github.com/jobgate/jobgate/upstream"
 )
 
@@ -24,6 +25,9 @@ import (
 func httpFace(h *health.Server, api http.Handler) http.Handler {
 	health := healthz(h)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(rest.BodyTime))
+		}
 		if r.URL.Path == "/healthz" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 			health.ServeHTTP(w, r)
 			return
@@ -51,6 +55,9 @@ func adminFace(h *health.Server, api *upstream.Client, version string) http.Hand
 // healthz answers 200 while the gateway serves, else 503.
 func healthz(h *health.Server) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(rest.BodyTime))
+		}
 		state, err := h.Check(r.Context(), &healthv1.HealthCheckRequest{})
 		if err != nil || state.GetStatus() != healthv1.HealthCheckResponse_SERVING {
 			http.Error(w, "not serving", http.StatusServiceUnavailable)
@@ -66,6 +73,7 @@ func httpServer(life context.Context, log *slog.Logger, handler http.Handler, se
 		Handler:           handler,
 		TLSConfig:         secure,
 		ReadHeaderTimeout: 10 * time.Second,
+		WriteTimeout:      rest.WriteTime, // logs begin it anew with each piece
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    128 << 10, // of which the REST face takes half for the URL
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),

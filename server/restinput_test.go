@@ -89,6 +89,12 @@ func TestHostileRequests(t *testing.T) {
 		"an invented method":      {"FETCH /api/v4/projects/1/jobs/101" + rawHost + rawAuth + "\r\n", 405, "405", 0},
 		"absolute form":           {"GET http://elsewhere.example/api/v4/projects/1/jobs/101" + rawHost + rawAuth + "\r\n", 200, `"id":101`, 1},
 		"double slash":            {"GET /api/v4//projects/1//jobs/101" + rawHost + rawAuth + "\r\n", 0, "", 1},
+		"no slash behind v4":      {"GET /api/v4job" + rawHost + rawAuth + "\r\n", 404, `{"error":"404 Not Found"}`, 0},
+		"a body that never comes": {"POST /api/v4/nope" + rawHost + "Content-Length: 10\r\n\r\nx", 404, `{"error":"404 Not Found"}`, 0},
+		"an id for the write":     {cancel + "Jobgate-Request-Id: 1\r\nContent-Length: 0\r\n\r\n", 501, "NOT_IMPLEMENTED", 0},
+		"an id for a read":        {"GET /api/v4/projects/1/jobs/101" + rawHost + rawAuth + "Jobgate-Request-Id: 1\r\n\r\n", 200, `"id":101`, 1},
+		"fragment":                {"GET /api/v4/projects/1/jobs?ref=main#x" + rawHost + rawAuth + "\r\n", 400, "query", 0},
+		"multipart":               {withBody("Content-Type: multipart/form-data; boundary=b\r\n", "--b\r\nContent-Disposition: form-data; name=\"force\"\r\n\r\nmaybe\r\n--b--\r\n"), 400, "force is invalid", 1},
 		"other API":               {"GET /api/v4/users" + rawHost + rawAuth + "\r\n", 404, `{"error":"404 Not Found"}`, 0},
 		"the sandbox's own paths": {"POST /-/sandbox/reset" + rawHost + "Content-Length: 0\r\n\r\n", 404, "404", 0},
 	}

@@ -76,6 +76,9 @@ func TestPartsOfALogOverREST(t *testing.T) {
 					}
 					return
 				}
+				if c.from < c.to && (got.header.Get("ETag") == "") != (c.status == 206) {
+					t.Errorf("ETag %q of the whole, or of GitLab's part", got.header.Get("ETag"))
+				}
 				if got.body != log[c.from:c.to] {
 					t.Errorf("%d bytes, from %.9q", len(got.body), got.body)
 				}

@@ -86,6 +86,8 @@ func (s *clientStream) RecvMsg(m any) error {
 		}
 		proto.Reset(dst)
 		return copyParsed(dst, answer)
+	case <-s.ctx.Done():
+		return status.FromContextError(s.ctx.Err()).Err()
 	case <-s.ended:
 		s.transport.tell(s.opts)
 		if s.err == nil {

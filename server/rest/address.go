@@ -15,6 +15,9 @@ func (x *exchange) address() string {
 		return public
 	}
 	scheme, host := "http", x.r.Host
+	if !isHost(host) {
+		return "" // links then name none
+	}
 	if x.r.TLS != nil {
 		scheme = "https"
 	}
@@ -71,10 +74,23 @@ func (x *exchange) readdressed(name string, values []string) []string {
 		if name == "Link" {
 			out[i] = relinked(value, ours)
 		} else {
-			out[i] = readdress(value, ours)
+			out[i] = x.target(value)
 		}
 	}
 	return out
+}
+
+// target readdresses a redirect, but for one to the very path that was asked: it leads to
+// another server, and would go round in a circle here.
+func (x *exchange) target(location string) string {
+	ours := readdress(location, "")
+	if path, _, _ := strings.Cut(ours, "?"); path == x.r.URL.EscapedPath() {
+		return dropSecrets(location)
+	}
+	if strings.HasPrefix(ours, apiRoot+"/") && !strings.HasPrefix(location, "/") {
+		ours = x.address() + ours
+	}
+	return ours
 }
 
 // relinked readdresses the targets of a Link header (RFC 8288).
@@ -99,21 +115,26 @@ func relinked(header, ours string) string {
 // readdress makes a URL of GitLab's API one of ours: GitLab writes its configured host.
 // Credentials are dropped from any URL: GitLab repeats all parameters; contract section 4.
 func readdress(target, ours string) string {
-	path, query, hasQuery := strings.Cut(target, "?")
-	out := path
+	path, _, _ := strings.Cut(target, "?")
 	if at := strings.Index(path, apiRoot+"/"); at >= 0 {
-		out = path[at:]
+		target = target[at:]
 		if !strings.HasPrefix(path, "/") {
-			out = ours + out
+			target = ours + target
 		}
 	}
-	if !hasQuery {
-		return out
+	return dropSecrets(target)
+}
+
+// dropSecrets drops the credentials from the query of a URL.
+func dropSecrets(target string) string {
+	path, query, ok := strings.Cut(target, "?")
+	if !ok || query == "" {
+		return target
 	}
-	if kept := withoutSecrets(query); kept != "" || query == "" {
-		out += "?" + kept
+	if kept := withoutSecrets(query); kept != "" {
+		return path + "?" + kept
 	}
-	return out
+	return path
 }
 
 // withoutSecrets drops the parameters that hold a credential; the rest stays as it is.

@@ -28,8 +28,7 @@ func (rt *route) bind(query []param, b *body) (*bound, bool) {
 		case has(b.params, p.base):
 			return nil, false // the body's wins, or they are merged
 		case has(query[:i], p.base): // was done with the first one
-		case known && f.typed(query[i:], p.base, out.query):
-		case !rt.extras(query[i:], p.base, out):
+		case known && !f.typed(query[i:], p.base, out.query), !known && !rt.extras(query[i:], p.base, out):
 			return nil, false
 		}
 	}
@@ -62,8 +61,8 @@ func (f field) typed(query []param, base string, to url.Values) bool {
 func (f field) value(p param) (string, bool) {
 	switch f.kind {
 	case words:
-		name := statusName(p.value)
-		return name, name != "" && p.name == p.base+"[]"
+		status := upstream.StatusOf(p.value)
+		return status.String(), status != 0 && p.name == p.base+"[]"
 	case text:
 		return p.value, p.name == p.base && utf8.ValidString(p.value)
 	case number:

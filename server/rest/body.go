@@ -6,20 +6,17 @@ import (
 	"errors"
 	"io"
 	"mime"
-	"mime/multipart"
 	"net/http"
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/jobgate/jobgate/upstream"
 )
 
 // Bounds of what a caller sends.
 const (
 	maxTarget = 64 << 10         // bytes of path and query
 	maxBody   = 4 << 20          // bytes of a body, as much as gRPC takes
-	bodyTime  = 30 * time.Second // for the whole body
+	BodyTime  = 30 * time.Second // for the whole body; the server sets the deadline
 )
 
 // form is how a body holds parameters.
@@ -28,7 +25,6 @@ type form int
 const (
 	noBody form = iota
 	urlencoded
-	multiform
 	jsonObject
 	otherBody // GitLab knows how to read it, we don't
 )
@@ -51,13 +47,11 @@ func readBody(w http.ResponseWriter, r *http.Request) (*body, *refusal) {
 	if r.ContentLength > maxBody {
 		return nil, &bodyTooLarge
 	}
-	deadline := http.NewResponseController(w)
-	_ = deadline.SetReadDeadline(time.Now().Add(bodyTime))
 	read, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	_ = deadline.SetReadDeadline(time.Time{})
 	if err != nil {
-		return nil, cutOff(err)
+		return nil, cutOff(err) // the deadline stays: there may be more to throw away
 	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	if len(read) == 0 {
 		return b, nil
 	}
@@ -81,7 +75,7 @@ func cutOff(err error) *refusal {
 }
 
 func (b *body) parse() {
-	kind, attributes, err := mime.ParseMediaType(b.contentType)
+	kind, _, err := mime.ParseMediaType(b.contentType)
 	b.form, b.plain = otherBody, false
 	if err != nil || !utf8.Valid(b.bytes) {
 		return
@@ -90,36 +84,12 @@ func (b *body) parse() {
 	case "application/x-www-form-urlencoded":
 		b.form = urlencoded
 		b.params, b.plain = pairs(string(b.bytes))
-	case "multipart/form-data":
-		b.form = multiform
-		b.params, b.plain = parts(b.bytes, attributes["boundary"])
 	case "application/json":
 		b.form = jsonObject
 		b.params, b.plain = members(b.bytes)
 	}
 	if !b.plain {
 		b.params = nil
-	}
-}
-
-// parts reads the parameters of a multipart form. It is not plain if it holds files.
-func parts(form []byte, boundary string) (all []param, plain bool) {
-	if boundary == "" || !bytes.Contains(form, []byte("--"+boundary+"--")) {
-		return nil, false // cut short
-	}
-	reader := multipart.NewReader(bytes.NewReader(form), boundary)
-	for {
-		part, err := reader.NextRawPart()
-		if err != nil {
-			return all, errors.Is(err, io.EOF)
-		}
-		value, err := io.ReadAll(part)
-		name := part.FormName()
-		base := upstream.ParameterName(name)
-		if err != nil || base == "" || part.FileName() != "" || len(part.Header) > 1 || len(all) == maxParams {
-			return nil, false
-		}
-		all = append(all, param{name: name, value: string(value), base: base})
 	}
 }
 

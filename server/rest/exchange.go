@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/jobgate/jobgate/server/inproc"
 	"github.com/jobgate/jobgate/upstream"
@@ -43,7 +42,6 @@ func exchangeFrom(ctx context.Context) *exchange {
 func (x *exchange) answer() {
 	var why *refusal
 	if x.body, why = readBody(x.w, x.r); why != nil {
-		x.w.Header().Set("Connection", "close")
 		x.refuse(why)
 		return
 	}
@@ -94,9 +92,6 @@ func requestID(h http.Header) string {
 	return id
 }
 
-// writeTime is how long a caller may take to accept what is written at once.
-const writeTime = 5 * time.Minute
-
 // Header implements [http.ResponseWriter].
 func (x *exchange) Header() http.Header { return x.w.Header() }
 
@@ -113,14 +108,15 @@ func (x *exchange) Write(p []byte) (int, error) {
 	if x.fresh {
 		return 0, nil
 	}
-	n, err := x.w.Write(p)
+	if _, err := x.w.Write(p); err != nil {
+		x.gone = true // nobody failed
+	}
 	x.encoding.free()
-	return n, err
+	return len(p), nil
 }
 
 // start writes the header.
 func (x *exchange) start(status int) {
-	_ = http.NewResponseController(x.w).SetWriteDeadline(time.Now().Add(writeTime))
 	x.started = true
 	x.w.WriteHeader(status)
 }

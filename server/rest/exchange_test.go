@@ -13,10 +13,10 @@ import (
 type busy struct{ *httptest.ResponseRecorder }
 
 func (w busy) Write(p []byte) (int, error) {
-	for range 8 {
-		other := newBuffer()
-		other.bytes = append(other.bytes[:0], "the answer of another caller, which is no shorter than this one"...)
-		defer other.free()
+	var others [8]*buffer
+	for i := range others {
+		others[i] = newBuffer()
+		others[i].bytes = append(others[i].bytes[:0], "the answer of another caller, which is no shorter than this one"...)
 	}
 	return w.ResponseRecorder.Write(p)
 }

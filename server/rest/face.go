@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 
@@ -49,6 +48,9 @@ var relayable = []string{
 	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
 }
 
+// reading are those that change nothing.
+var reading = []string{http.MethodGet, http.MethodHead, http.MethodOptions}
+
 // ServeHTTP implements [http.Handler].
 func (f *Face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{face: f, w: w, r: r, rawQuery: r.URL.RawQuery}
@@ -63,7 +65,7 @@ func (f *Face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.refuse(&goneV3)
 		return
 	}
-	if !ok {
+	if !ok || !strings.HasPrefix(below, "/") {
 		x.refuse(&noRoute)
 		return
 	}
@@ -78,8 +80,10 @@ func (f *Face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.refuse(&wrongMethod)
 		return
 	}
-	// The deadline is of the connection, and would count for its next request too.
-	defer func() { _ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) }()
+	if r.Header.Get("Jobgate-Request-Id") != "" && !slices.Contains(reading, r.Method) {
+		x.refuse(ownFailure(http.StatusNotImplemented, "NOT_IMPLEMENTED", "repeating a write safely by Jobgate-Request-Id is not implemented yet"))
+		return
+	}
 	x.answer() //nolint:contextcheck // it is in the request
 }
 

@@ -1,10 +1,10 @@
 package rest
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"google.golang.org/grpc/status"
@@ -17,8 +17,9 @@ import (
 // tells the caller that it is not whole.
 func (x *exchange) failed(err error) {
 	if x.started {
-		panic(http.ErrAbortHandler)
+		x.breakOff()
 	}
+	clear(x.Header())     // of an answer that did not come about
 	if x.Failure == nil { // grpc-gateway's own
 		x.refuse(ownFailure(http.StatusInternalServerError, "GATEWAY_FAILED", status.Convert(err).Message()))
 		return
@@ -47,20 +48,28 @@ func tellsItself(e *upstream.Error) bool {
 // repeat answers what GitLab answered. Of a redirect, GitLab's address becomes ours, also
 // where the body repeats it; contract section 1.
 func (x *exchange) repeat(e *upstream.Error) {
-	x.pass(x.Reply.Header)
+	x.succeed(e.Status, x.Reply.Header)
 	body := e.Body
-	if e.Kind == upstream.Redirected {
-		if old := x.Reply.Header.Get("Location"); old != "" {
-			body = []byte(strings.ReplaceAll(string(body), old, readdress(old, x.address())))
-		}
+	if old := x.Reply.Header.Get("Location"); e.Kind == upstream.Redirected && old != "" {
+		body = bytes.ReplaceAll(body, []byte(old), []byte(x.target(old)))
+	}
+	if x.fresh {
+		x.start(x.status)
+		return
 	}
 	if !e.Truncated && allowsBody(e.Status) {
 		x.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	}
 	x.start(e.Status)
 	if _, err := x.w.Write(body); e.Truncated && err == nil {
-		panic(http.ErrAbortHandler) // there was more
+		x.breakOff() // there was more
 	}
+}
+
+// breakOff ends an answer that is not whole, after what there is of it.
+func (x *exchange) breakOff() {
+	_ = http.NewResponseController(x.w).Flush()
+	panic(http.ErrAbortHandler)
 }
 
 func allowsBody(status int) bool {

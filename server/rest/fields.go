@@ -2,11 +2,8 @@ package rest
 
 import (
 	"strconv"
-	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
-
-	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
 )
 
 // field is a parameter of GitLab's that has a field of the same name in the request of
@@ -80,14 +77,3 @@ func isNumber(text string) bool {
 }
 
 func isFlag(text string) bool { return text == "true" || text == "false" }
-
-const statusPrefix = "JOB_STATUS_"
-
-// statusName is the enum value of one of GitLab's words, "" if there is none.
-func statusName(word string) string {
-	name := statusPrefix + strings.ToUpper(word)
-	if n := jobgatev1.JobStatus_value[name]; n == 0 || strings.ToLower(word) != word {
-		return ""
-	}
-	return name
-}

@@ -57,6 +57,7 @@ func (x *exchange) call() {
 		r.Body = io.NopCloser(bytes.NewReader(x.bound.body))
 	}
 	x.face.mux.ServeHTTP(x, r.WithContext(x.context()))
+	x.finish(nil)
 }
 
 // binding adds to a request what the query of grpc-gateway cannot say.

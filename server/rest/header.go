@@ -11,9 +11,9 @@ import (
 var spelling = func() map[string]string {
 	names := map[string]string{}
 	for name := range strings.FieldsSeq(`
-		Allow Cache-Control Content-Disposition Content-Language Content-Security-Policy Content-Type
-		Deprecation ETag Expires Last-Modified Link Location Pragma Referrer-Policy Retry-After Sunset Vary
-		Warning WWW-Authenticate
+		Age Allow Cache-Control Content-Disposition Content-Language Content-Security-Policy Content-Type
+		Deprecation ETag Expires Last-Modified Link Location Permissions-Policy Pragma Referrer-Policy Retry-After
+		Server-Timing Sunset Vary Warning WWW-Authenticate
 		RateLimit-Name RateLimit-Limit RateLimit-Observed RateLimit-Remaining RateLimit-Reset RateLimit-ResetTime`) {
 		names[http.CanonicalHeaderKey(name)] = name
 	}
@@ -24,7 +24,7 @@ var spelling = func() map[string]string {
 // for orders to a proxy.
 var (
 	families = []string{"X-", "Ratelimit", "Gitlab-", "Access-Control-"}
-	orders   = []string{"X-Accel-", "X-Sendfile", "X-Forwarded-", "X-Real-Ip"}
+	orders   = []string{"Gitlab-Workhorse-", "X-Accel-", "X-Sendfile", "X-Forwarded-", "X-Real-Ip"}
 )
 
 // pass copies the headers of an answer that a caller may see. Addresses of GitLab's in
@@ -56,6 +56,9 @@ func begins(name string, with []string) bool {
 // succeed prepares an answer of GitLab's, and finds out whether the caller has it
 // already; contract section 6.
 func (x *exchange) succeed(status int, header http.Header) {
+	if header["Content-Type"] == nil {
+		x.Header()["Content-Type"] = nil // nobody is to guess one
+	}
 	x.pass(header)
 	x.status = status
 	if status == http.StatusOK && (x.r.Method == http.MethodGet || x.r.Method == http.MethodHead) &&

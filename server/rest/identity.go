@@ -54,7 +54,7 @@ func (x *exchange) moveCredentials() {
 		x.has("access_token") && x.has("bearer_token")) {
 		return
 	}
-	moved := x.Credential
+	moved, found := x.Credential, false
 	for _, place := range places {
 		if !x.has(place.name) {
 			continue
@@ -64,8 +64,9 @@ func (x *exchange) moveCredentials() {
 			return
 		}
 		*place.header(&moved) = place.scheme + value
+		found = true
 	}
-	if moved == x.Credential {
+	if !found {
 		return
 	}
 	x.Credential = moved
@@ -89,7 +90,7 @@ func (x *exchange) credential(name string) (value string, ok bool) {
 		if p.base != name {
 			continue
 		}
-		value, ok = p.value, ok && p.name == name && x.body.form != multiform
+		value, ok = p.value, ok && p.name == name
 		if x.body.form == jsonObject {
 			var text *string
 			if json.Unmarshal([]byte(p.value), &text) != nil || text == nil {

@@ -21,7 +21,7 @@ type param struct {
 // pairs cuts a query or form into parameters. It is not plain, and has none, if GitLab
 // may read it in another way than we do, or if there are too many.
 func pairs(encoded string) (all []param, plain bool) {
-	if strings.Contains(encoded, ";") { // also a separator for some versions
+	if strings.ContainsAny(encoded, ";#") { // a separator, and an end, for some servers
 		return nil, false
 	}
 	for pair := range strings.SplitSeq(encoded, "&") {

@@ -41,6 +41,9 @@ var anyOrigin = map[string]string{
 // refuse answers for the face itself.
 func (x *exchange) refuse(why *refusal) {
 	h := x.Header()
+	if x.r.ContentLength != 0 && x.body == nil {
+		h.Set("Connection", "close") // the body was not read
+	}
 	h.Set("X-Frame-Options", "SAMEORIGIN")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Vary", "Origin")

@@ -1,10 +1,10 @@
 package rest
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jobgate/jobgate/server/inproc"
@@ -35,9 +35,12 @@ func (x *exchange) finish(err error) {
 
 // pipe answers with GitLab's answer.
 func (x *exchange) pipe(resp *http.Response) error {
-	x.succeed(resp.StatusCode, resp.Header)
 	if resp.StatusCode/100 == 3 && resp.Header.Get("Location") != "" {
 		return x.pipeMoved(resp)
+	}
+	x.succeed(resp.StatusCode, resp.Header)
+	if coding := resp.Header["Content-Encoding"]; coding != nil { // one that the client does not undo
+		x.Header()["Content-Encoding"] = coding
 	}
 	if x.fresh {
 		x.start(x.status)
@@ -54,34 +57,48 @@ func (x *exchange) pipe(resp *http.Response) error {
 	return err
 }
 
-// maxMoved is the longest body of a redirect that is looked at, in bytes.
+// maxMoved is the longest body of a redirect in which the address is looked for, in bytes.
 const maxMoved = 64 << 10
+
+// movedText is what stands before the address in GitLab's own redirects; contract section 1.
+const movedText = "This resource has been moved permanently to "
 
 // pipeMoved answers a redirect, with our address for GitLab's.
 func (x *exchange) pipeMoved(resp *http.Response) error {
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxMoved))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxMoved+1))
 	if err != nil {
 		return err
 	}
-	old := resp.Header.Get("Location")
-	ours := readdress(old, x.address())
-	text := strings.ReplaceAll(string(body), old, ours)
-	if x.r.Method != http.MethodHead {
-		x.Header().Set("Content-Length", strconv.Itoa(len(text)))
-	} else if resp.ContentLength >= 0 { // of the body that a GET would get
-		x.Header().Set("Content-Length", strconv.FormatInt(resp.ContentLength+int64(len(ours)-len(old)), 10))
+	old, length := resp.Header.Get("Location"), resp.ContentLength
+	if ours := x.target(old); len(body) <= maxMoved {
+		body = bytes.ReplaceAll(body, []byte(old), []byte(ours))
+		switch {
+		case x.r.Method != http.MethodHead:
+			length = int64(len(body))
+		case length == int64(len(movedText)+len(old)): // of the body that a GET would get
+			length = int64(len(movedText) + len(ours))
+		default:
+			length = -1 // who knows how often the body has it
+		}
+	}
+	x.succeed(resp.StatusCode, resp.Header)
+	if length >= 0 {
+		x.Header().Set("Content-Length", strconv.FormatInt(length, 10))
 	}
 	x.start(x.status)
-	_, err = io.WriteString(writer{x}, text)
+	_, err = io.Copy(writer{x}, io.MultiReader(bytes.NewReader(body), resp.Body))
 	return err
 }
+
+// WriteTime is how long a caller may take to accept what is written at once.
+const WriteTime = 5 * time.Minute
 
 // writer writes to the caller, and gives him time for each piece.
 type writer struct{ *exchange }
 
 // Write implements [io.Writer]. If the caller takes no more, nobody failed.
 func (w writer) Write(p []byte) (int, error) {
-	_ = http.NewResponseController(w.w).SetWriteDeadline(time.Now().Add(writeTime))
+	_ = http.NewResponseController(w.w).SetWriteDeadline(time.Now().Add(WriteTime))
 	n, err := w.w.Write(p)
 	if err != nil {
 		w.gone = true
