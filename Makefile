@@ -34,7 +34,7 @@ test: ## run all Go tests with the race detector, shuffled
 	go test -race -shuffle=on ./...
 
 .PHONY: test-clients
-test-clients: build ## prove the stubs of other languages against the gateway
+test-clients: build ## prove the stubs of other languages, and GitLab's own clients, against the gateway
 	clients/run
 
 .PHONY: check
