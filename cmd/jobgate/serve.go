@@ -30,7 +30,7 @@ type serveCmd struct {
 	HTTPAddr       string   `name:"http-addr" group:"listen" placeholder:"HOST:PORT" default:"127.0.0.1:8080" help:"Where HTTP is served: GitLab's REST API below /api/v4, and /healthz. Empty is off."`
 	AdminAddr      string   `group:"listen" placeholder:"HOST:PORT" default:"127.0.0.1:9091" help:"Where health, metrics and profiles are served, always in plaintext. Empty is off."`
 	PublicURL      string   `name:"public-url" group:"listen" placeholder:"URL" help:"Address of the HTTP listener as callers know it (https://jobs.example.com): links and redirects name it. By default it is what the caller asked for."`
-	TrustedProxies []string `group:"listen" placeholder:"CIDR,…" help:"Networks of proxies that may tell by X-Forwarded-Proto and X-Forwarded-Host what the caller asked for."`
+	TrustedProxies []string `group:"listen" placeholder:"CIDR" help:"Networks of proxies that may tell by X-Forwarded-Proto and X-Forwarded-Host what the caller asked for."`
 	AllowPlaintext bool     `group:"listen" help:"Serve without TLS also on addresses that other machines can reach."`
 
 	GRPCCert      string `name:"grpc-cert" group:"tls" placeholder:"FILE" help:"Certificate chain (PEM) of the gRPC listener; with --grpc-key."`
