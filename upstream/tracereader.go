@@ -45,6 +45,10 @@ func (t *TraceReader) Size() int64 { return t.size }
 // opened, else -1.
 func (t *TraceReader) Length() int64 { return t.total }
 
+// Received is how many bytes GitLab has sent so far, also those before the part that was
+// asked for.
+func (t *TraceReader) Received() int64 { return t.got }
+
 // rest is how many bytes Read is yet to deliver, -1 if unknown.
 func (t *TraceReader) rest() int64 {
 	switch {
