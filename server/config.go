@@ -25,6 +25,15 @@ type Config struct {
 	// ShutdownTimeout is how long calls in progress may go on once the server is told
 	// to stop. With 0 they are cut off at once.
 	ShutdownTimeout time.Duration
+	// SpoolMemory and SpoolDisk bound the bytes that logs which are being followed take in
+	// memory and on disk; SpoolDir is where the latter are, "" for the system's place.
+	SpoolMemory, SpoolDisk int64
+	SpoolDir               string
+	// Recheck is how long GitLab's yes to a credential counts for a log that it follows;
+	// with 0 no log is shared.
+	Recheck time.Duration
+	// Heartbeat is how often a follower of a quiet log hears so; 0 is 30 seconds.
+	Heartbeat time.Duration
 	// Version is this build's own name for itself, as metrics and logs tell it.
 	Version string
 }
@@ -38,6 +47,9 @@ func (c Config) Validate() error {
 	}
 	if c.Version == "" {
 		errs = append(errs, errors.New("version: empty"))
+	}
+	if c.Recheck < 0 || c.Heartbeat < 0 {
+		errs = append(errs, errors.New("recheck-interval, heartbeat-interval: negative"))
 	}
 	errs = append(errs, validatePublicURL(c.PublicURL), validateTLS("grpc-cert", c.GRPCTLS), validateTLS("http-cert", c.HTTPTLS))
 	return errors.Join(errs...)

@@ -97,7 +97,7 @@ func newGatewayAt(t *testing.T, url string, opts ...upstream.Option) *gateway {
 	t.Cleanup(api.Close)
 	logs := newLogBuffer()
 	log := slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	s, err := New(Config{ShutdownTimeout: time.Minute, Version: "test"}, api, log)
+	s, err := New(Config{ShutdownTimeout: time.Minute, SpoolMemory: 64 << 20, Recheck: 30 * time.Second, Version: "test"}, api, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -22,7 +23,9 @@ import (
 
 	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
 	"github.com/jobgate/jobgate/server/inproc"
+	"github.com/jobgate/jobgate/server/live"
 	"github.com/jobgate/jobgate/server/rest"
+	"github.com/jobgate/jobgate/server/spool"
 	"github.com/jobgate/jobgate/upstream"
 )
 
@@ -34,7 +37,10 @@ type Server struct {
 	health *health.Server
 	http   *http.Server
 	admin  *http.Server
-	abort  context.CancelCauseFunc // ends the streams that outlast a graceful stop
+	hub    *live.Hub
+	pool   *spool.Pool
+	drain  context.CancelFunc      // asks streams to end soon
+	abort  context.CancelCauseFunc // ends the calls that outlast a graceful stop
 }
 
 // Listeners are the sockets that a [Server] serves and closes. GRPC is required, the
@@ -50,14 +56,23 @@ func New(cfg Config, api *upstream.Client, log *slog.Logger) (*Server, error) {
 	life, abort := context.WithCancelCause(context.Background())
 	c := &chain{log: log, life: life}
 	s := &Server{cfg: cfg, log: log, abort: abort, grpc: grpc.NewServer(grpcOptions(cfg, c)...), health: health.NewServer()}
-	registerServices(s.grpc, api)
+	pool, err := spool.NewPool(spool.Config{Memory: cfg.SpoolMemory, Disk: cfg.SpoolDisk, Dir: cfg.SpoolDir})
+	if err != nil {
+		return nil, err
+	}
+	s.pool = pool
+	s.hub = live.NewHub(api, pool, live.Config{Recheck: cfg.Recheck, Heartbeat: cmp.Or(cfg.Heartbeat, 30*time.Second)})
+	draining, drain := context.WithCancel(context.Background())
+	s.drain = drain
+	traces := &traceService{api: api, instance: instanceTag(api.URL()), hub: s.hub, draining: draining, grace: cfg.ShutdownTimeout}
+	registerServices(s.grpc, api, traces)
 	for name := range s.grpc.GetServiceInfo() {
 		s.health.SetServingStatus(name, healthv1.HealthCheckResponse_SERVING)
 	}
 	healthv1.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
 	inside := inproc.New(c.unary, c.stream)
-	registerServices(inside, api)
+	registerServices(inside, api, traces)
 	face, err := rest.New(rest.Config{
 		Channel: inside, Relay: c.relay(api), //nolint:bodyclose // Relay closes it
 		PublicURL: cfg.PublicURL, TrustedProxies: cfg.TrustedProxies,
@@ -71,11 +86,11 @@ func New(cfg Config, api *upstream.Client, log *slog.Logger) (*Server, error) {
 }
 
 // registerServices registers the services of the contract, for either face.
-func registerServices(at grpc.ServiceRegistrar, api *upstream.Client) {
+func registerServices(at grpc.ServiceRegistrar, api *upstream.Client, traces *traceService) {
 	jobgatev1.RegisterJobServiceServer(at, &jobService{api: api})
 	jobgatev1.RegisterBridgeServiceServer(at, &bridgeService{api: api})
 	jobgatev1.RegisterAgentServiceServer(at, &agentService{api: api})
-	jobgatev1.RegisterTraceServiceServer(at, &traceService{api: api, instance: instanceTag(api.URL())})
+	jobgatev1.RegisterTraceServiceServer(at, traces)
 }
 
 // streamWorkers are the goroutines that serve calls one after the other; beyond them a
@@ -136,6 +151,7 @@ const abortGrace = time.Second
 
 func (s *Server) stop() {
 	s.health.Shutdown()
+	s.drain()
 	s.log.Info("stopping", slog.Duration("at_most", s.cfg.ShutdownTimeout))
 	deadline, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownTimeout)
 	defer cancel()
@@ -164,5 +180,7 @@ func (s *Server) stop() {
 	}
 	s.abort(errShutdown)
 	_ = s.http.Close()
+	s.hub.Wait()
+	_ = s.pool.Close()
 	_ = s.admin.Close() // last: it is what tells about the stop
 }

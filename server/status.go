@@ -170,7 +170,7 @@ func statusOf(ctx context.Context, c *call, err error) outcome {
 		return outcome{}
 	}
 	e, fromUpstream := errors.AsType[*upstream.Error](err)
-	switch stopping := errors.Is(context.Cause(ctx), errShutdown); {
+	switch stopping := errors.Is(context.Cause(ctx), errShutdown) || errors.Is(err, errShutdown); {
 	case stopping && fromUpstream && lostWrite(e, c):
 		return upstreamOutcome(c, lost, e)
 	case stopping:

@@ -6,11 +6,13 @@ import (
 	"io"
 	"math"
 	"sync"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
 	"github.com/jobgate/jobgate/server/inproc"
+	"github.com/jobgate/jobgate/server/live"
 	"github.com/jobgate/jobgate/upstream"
 )
 
@@ -19,6 +21,9 @@ type traceService struct {
 	jobgatev1.UnimplementedTraceServiceServer
 	api      *upstream.Client
 	instance uint16 // of the cursors that this service gives out
+	hub      *live.Hub
+	draining context.Context //nolint:containedctx // ends when the server begins to stop
+	grace    time.Duration   // that it gives to streams then
 }
 
 // maxChunk is how many bytes of a log one event holds.
@@ -44,6 +49,9 @@ func (s *traceService) ReadTrace(req *jobgatev1.ReadTraceRequest, stream jobgate
 	at, err := s.cursorOf(req)
 	if err != nil {
 		return err
+	}
+	if req.GetFollow() {
+		return s.follow(req, stream, at)
 	}
 	job, err := s.job(ctx, req)
 	if err != nil {

@@ -123,4 +123,7 @@ func (v *violations) trace(req *jobgatev1.ReadTraceRequest) {
 	if req.GetLimit() < 0 {
 		v.add("limit", "must not be negative")
 	}
+	if req.GetFollow() && len(req.GetExtraParameters()) > 0 {
+		v.add("extra_parameters", "must not be set together with follow: the log is shared")
+	}
 }

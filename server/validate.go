@@ -79,9 +79,6 @@ func implemented(req any) error {
 	if r, ok := req.(interface{ GetRequestId() string }); ok && r.GetRequestId() != "" {
 		return &unimplementedError{"request_id", "repeating a write safely is not implemented yet"}
 	}
-	if r, ok := req.(*jobgatev1.ReadTraceRequest); ok && r.GetFollow() {
-		return &unimplementedError{"follow", "following a log is not implemented yet"}
-	}
 	return nil
 }
 

@@ -135,7 +135,8 @@ func TestWrongInput(t *testing.T) {
 			_, err := gw.jobs.EraseJob(ctx, &jobgatev1.EraseJobRequest{Project: widgets, JobId: 101, RequestId: "once"})
 			return err
 		}, failure{codes.Unimplemented, "NOT_IMPLEMENTED", "request_id"}, "request_id"},
-		"follow":                         {nil, trace(&jobgatev1.ReadTraceRequest{Follow: true}), failure{codes.Unimplemented, "NOT_IMPLEMENTED", "follow"}, "follow"},
+		"follow with parameters":         {nil, trace(&jobgatev1.ReadTraceRequest{Follow: true, ExtraParameters: extra("x", "1")}), invalid("extra_parameters"), "shared"},
+		"follow of a trigger job":        {nil, trace(&jobgatev1.ReadTraceRequest{Follow: true, JobId: sandbox.JobBridge}), failure{codes.NotFound, "JOB_NOT_FOUND", ""}, "404 Not found"},
 		"negative offset":                {nil, trace(&jobgatev1.ReadTraceRequest{Start: &jobgatev1.ReadTraceRequest_Offset{Offset: -1}}), invalid("offset"), "negative"},
 		"negative limit":                 {nil, trace(&jobgatev1.ReadTraceRequest{Limit: -1}), invalid("limit"), "negative"},
 		"tail of no bytes":               {nil, trace(&jobgatev1.ReadTraceRequest{Start: &jobgatev1.ReadTraceRequest_TailBytes{}}), invalid("tail_bytes"), "from 1"},

@@ -25,6 +25,7 @@ Exit codes: 0 done, 1 tried and failed, 2 refused as asked (flags, settings, arg
 var groups = kong.ExplicitGroups([]kong.Group{
 	{Key: "upstream", Title: "The GitLab behind the gateway"},
 	{Key: "listen", Title: "Where the gateway listens"},
+	{Key: "logs", Title: "Logs that are followed"},
 	{Key: "tls", Title: "TLS"},
 	{Key: "operation", Title: "Operation"},
 	{Key: "sandbox", Title: "The sandbox"},

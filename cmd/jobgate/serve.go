@@ -33,6 +33,12 @@ type serveCmd struct {
 	TrustedProxies []string `group:"listen" placeholder:"CIDR" help:"Networks of proxies that may tell by X-Forwarded-Proto and X-Forwarded-Host what the caller asked for."`
 	AllowPlaintext bool     `group:"listen" help:"Serve without TLS also on addresses that other machines can reach."`
 
+	SpoolMemory       byteSize      `group:"logs" placeholder:"SIZE" default:"64MiB" help:"Memory for the logs that are being followed."`
+	SpoolDisk         byteSize      `group:"logs" placeholder:"SIZE" default:"4GiB" help:"Disk for what does not fit there, in a file without a name; 0 is none. What fits neither is asked of GitLab again when needed."`
+	SpoolDir          string        `group:"logs" placeholder:"DIR" help:"Where that file is made; the system's directory for temporary files by default."`
+	RecheckInterval   time.Duration `group:"logs" placeholder:"DURATION" default:"30s" help:"How long GitLab's yes to a credential counts for a log that it follows. With 0s no log is shared."`
+	HeartbeatInterval time.Duration `group:"logs" placeholder:"DURATION" default:"30s" help:"How often followers of a quiet log hear that it is quiet."`
+
 	GRPCCert      string `name:"grpc-cert" group:"tls" placeholder:"FILE" help:"Certificate chain (PEM) of the gRPC listener; with --grpc-key."`
 	GRPCKey       string `name:"grpc-key" group:"tls" placeholder:"FILE" help:"Private key (PEM) of the gRPC listener."`
 	HTTPCert      string `name:"http-cert" group:"tls" placeholder:"FILE" help:"Certificate chain (PEM) of the HTTP listener; with --http-key."`
@@ -131,6 +137,8 @@ func (c *serveCmd) check(s *settings) (server.Config, *listening, error) {
 	config := server.Config{
 		GRPCTLS: l.grpc.tls, HTTPTLS: l.http.tls,
 		PublicURL: strings.TrimSuffix(c.PublicURL, "/"), TrustedProxies: proxies,
+		SpoolMemory: int64(c.SpoolMemory), SpoolDisk: int64(c.SpoolDisk), SpoolDir: c.SpoolDir,
+		Recheck: c.RecheckInterval, Heartbeat: c.HeartbeatInterval,
 		ShutdownTimeout: c.ShutdownTimeout, Version: buildVersion(),
 	}
 	errs := []error{c.checkGitlab(s), c.checkBounds(s), err, errProxies, config.Validate()}

@@ -52,6 +52,12 @@ var sectionDifferences = section{"Deliberate differences", []rule{
 		c("differences/address/forwarded", 200, get(jobs, ada, header("X-Forwarded-Host", "evil.example"), header("X-Forwarded-Proto", "https"))).but(together(named("Link"), lacks("evil.example"))),
 		c("differences/address/body", 301, get(moved+"/jobs", ada)).but(lacks("gitlab.example.com")),
 	}},
+	{"`follow=true` follows a log to its end, as it is or, by `Accept`, as events", []testCase{
+		c("differences/follow/text", 200, get(trace+"?follow=true", ada)).but(together(answers(200, "Content-Type: text/plain"), part(0, 1<<30))),
+		c("differences/follow/events", 200, get(trace+"?follow=true", ada, header("Accept", "text/event-stream"))).but(answers(200, "Content-Type: text/event-stream")),
+		c("differences/follow/lines", 200, get(trace, ada, header("Accept", "application/x-ndjson"))).but(answers(200, "Content-Type: application/x-ndjson")),
+		c("differences/follow/refused", 401, get(trace+"?follow=true")).but(answers(401)),
+	}},
 	{"`Range` is honoured on logs", []testCase{
 		c("differences/range/first", 200, get(trace, ada, header("Range", "bytes=0-9"))).but(together(answers(206, "Content-Range: bytes 0-9/"), part(0, 10))),
 		c("differences/range/from", 200, get(trace, ada, header("Range", "bytes=10-"))).but(together(answers(206, "Content-Range: bytes 10-"), part(10, 1<<30))),

@@ -65,7 +65,11 @@ func (x *exchange) fitted() (ok bool) {
 	if x.bound, ok = x.bind(query, x.body); !ok {
 		return false
 	}
-	if x.log {
+	switch {
+	case part.follow || part.form != "":
+		x.sendEvents(part)
+		return true
+	case x.log:
 		x.sendLog(part)
 		return true
 	}

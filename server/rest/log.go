@@ -15,10 +15,10 @@ import (
 func (x *exchange) sendLog(part logPart) {
 	x.LogOnly = true
 	s := &logSender{exchange: x, part: part}
-	err := x.pushLog(s)
+	err := x.pushLog(s.part, s.take)
 	if s.whole { // the part cannot be told
 		s = &logSender{exchange: x}
-		err = x.pushLog(s)
+		err = x.pushLog(s.part, s.take)
 	}
 	if err == nil && s.nothing {
 		x.unsatisfiable()
@@ -27,11 +27,11 @@ func (x *exchange) sendLog(part logPart) {
 	x.finish(err)
 }
 
-func (x *exchange) pushLog(s *logSender) error {
+func (x *exchange) pushLog(part logPart, take func(any) error) error {
 	id, _ := strconv.ParseInt(x.id, 10, 64) // isID has seen it
 	req := &jobgatev1.ReadTraceRequest{Project: x.project, JobId: id, ExtraParameters: x.bound.extra}
-	s.part.ask(req)
-	return x.face.cfg.Channel.Push(x.context(), jobgatev1.TraceService_ReadTrace_FullMethodName, req, s.take)
+	part.ask(req)
+	return x.face.cfg.Channel.Push(x.context(), jobgatev1.TraceService_ReadTrace_FullMethodName, req, take)
 }
 
 // logSender turns the events of a log into an answer.

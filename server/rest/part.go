@@ -11,11 +11,14 @@ import (
 
 // logPart is the part of a log that a request asks for; the zero logPart is all.
 type logPart struct {
-	ranged    bool  // by a Range header
-	hasOffset bool  // byte_offset is given
-	offset    int64 // first byte
-	limit     int64 // bytes at most, 0 for all
-	last      int64 // or so many from the end on, 0 if not
+	ranged    bool   // by a Range header
+	hasOffset bool   // byte_offset is given
+	offset    int64  // first byte
+	limit     int64  // bytes at most, 0 for all
+	last      int64  // or so many from the end on, 0 if not
+	cursor    string // or where an earlier stream was, "" if not
+	follow    bool   // up to the end of the job
+	form      string // the content type of the events that are asked for, "" for the bytes alone
 }
 
 // largestSlice is the largest `byte_limit`; contract section 10.
@@ -25,7 +28,12 @@ const largestSlice = 512_000
 // not. It returns the other parameters. Values that GitLab refuses do not fit.
 func (x *exchange) part() (others []param, part logPart, ok bool) {
 	given := false
+	part.form = eventForm(x.r.Header)
 	for i, p := range x.query {
+		if p.raw == "follow=true" {
+			part.follow = true
+			continue
+		}
 		offset, limit := p.base == "byte_offset", p.base == "byte_limit"
 		if !offset && !limit {
 			others = append(others, p)
@@ -45,7 +53,11 @@ func (x *exchange) part() (others []param, part logPart, ok bool) {
 		}
 		given = true
 	}
-	if !given {
+	switch id := x.r.Header.Get("Last-Event-Id"); {
+	case given:
+	case part.follow || part.form != "":
+		part.cursor = id
+	default:
 		part = rangeOf(x.r.Header)
 	}
 	return others, part, true
@@ -94,8 +106,10 @@ const mostTail = 1 << 30
 
 // ask puts the part into the request of the RPC.
 func (p logPart) ask(req *jobgatev1.ReadTraceRequest) {
-	req.Limit = p.limit
+	req.Limit, req.Follow = p.limit, p.follow
 	switch {
+	case p.cursor != "":
+		req.Start = &jobgatev1.ReadTraceRequest_Cursor{Cursor: p.cursor}
 	case p.last > 0:
 		req.Start = &jobgatev1.ReadTraceRequest_TailBytes{TailBytes: min(p.last, mostTail)}
 	case p.hasOffset:

@@ -154,8 +154,12 @@ type ReadTraceRequest struct {
 	Start isReadTraceRequest_Start `protobuf_oneof:"start"`
 	// How many bytes to answer at most; all if 0. Negative is `INVALID_ARGUMENT`.
 	Limit int64 `protobuf:"varint,7,opt,name=limit,proto3" json:"limit,omitempty"`
-	// Whether to wait for more until the job has ended. Not implemented yet: true
-	// is `UNIMPLEMENTED`.
+	// Whether to wait for more until the job has ended and its last byte was sent, or
+	// `limit` is reached. A job that has not started is waited for. The log is shared
+	// with all who follow it: GitLab is read once, and asked for its yes to each
+	// credential again and again; a refusal ends the streams of that credential only.
+	// The first event, a `heartbeat`, comes once GitLab has said yes. Must not be set
+	// together with `extra_parameters`.
 	Follow bool `protobuf:"varint,8,opt,name=follow,proto3" json:"follow,omitempty"`
 	// Parameters without a field. `byte_offset` and `byte_limit` are
 	// `INVALID_ARGUMENT`: they are `offset` and `limit` here.

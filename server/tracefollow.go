@@ -1,0 +1,173 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
+	"github.com/jobgate/jobgate/server/live"
+	"github.com/jobgate/jobgate/upstream"
+)
+
+// follow streams a log until its job has ended. The log is shared with all who follow it.
+func (s *traceService) follow(req *jobgatev1.ReadTraceRequest, stream jobgatev1.TraceService_ReadTraceServer, at cursor) error {
+	ctx, cancel := s.untilDrained(stream.Context())
+	defer cancel()
+	r := &traceRead{traceService: s, req: req, job: new(jobgatev1.Job), stream: stream, place: newPlace(at)}
+	if err := r.beginFollow(ctx, at); err != nil {
+		return err
+	}
+	var who live.Who
+	if call := upstream.CallFrom(ctx); call != nil {
+		who.Credential = call.Credential
+	}
+	who.Project = req.GetProject()
+	reader, err := s.hub.Join(ctx, who, req.GetJobId(), r.place.at.offset)
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	f := &traceFollow{traceRead: r, reader: reader}
+	if err := f.heartbeat(live.Event{Size: f.place.at.offset}); err != nil { // it has begun
+		return err
+	}
+	return f.run(ctx)
+}
+
+// untilDrained is a context that also ends some time after the server began to stop: not
+// all streams at once, so that their callers do not all come back at once.
+func (s *traceService) untilDrained(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(s.draining, func() {
+		wait := time.NewTimer(rand.N(s.grace/2 + 1)) //nolint:gosec // not a secret
+		defer wait.Stop()
+		select {
+		case <-wait.C:
+			cancel(errShutdown)
+		case <-ctx.Done():
+		}
+	})
+	return ctx, func() {
+		stop()
+		cancel(nil)
+	}
+}
+
+// beginFollow finds where to begin. What a cursor remembers is compared with what GitLab
+// has; if that differs, a reset is sent, and the log begins anew.
+func (r *traceRead) beginFollow(ctx context.Context, at cursor) (err error) {
+	project, id := r.req.GetProject(), r.req.GetJobId()
+	if tail, ok := tailOf(r.req); ok {
+		if at.offset, err = r.api.TraceTail(ctx, project, id, tail, -1, nil); err != nil {
+			return err
+		}
+		at.known = at.offset == 0
+		r.place = newPlace(at)
+	}
+	n := int64(at.overlap)
+	if n == 0 {
+		return nil
+	}
+	t, err := r.api.Trace(ctx, project, id, upstream.TraceRange{Offset: at.offset - n, Limit: n}, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = t.Close() }()
+	before, err := io.ReadAll(t)
+	switch {
+	case err != nil:
+		return err
+	case int64(len(before)) < n:
+		return r.anew(jobgatev1.TraceResetReason_TRACE_RESET_REASON_TRUNCATED)
+	case overlapHash(before) != at.hash:
+		return r.anew(jobgatev1.TraceResetReason_TRACE_RESET_REASON_REWRITTEN)
+	}
+	r.place.keep(before)
+	return nil
+}
+
+// anew tells that the log begins anew.
+func (r *traceRead) anew(why jobgatev1.TraceResetReason) error {
+	r.place = newPlace(cursor{instance: r.instance, job: r.req.GetJobId(), known: true})
+	return r.stream.Send(&jobgatev1.ReadTraceResponse{
+		Event:  &jobgatev1.ReadTraceResponse_Reset_{Reset_: &jobgatev1.TraceReset{Reason: why}},
+		Cursor: r.place.cursor(),
+	})
+}
+
+// traceFollow is a log that is being followed by one caller.
+type traceFollow struct {
+	*traceRead
+	reader    *live.Reader
+	delivered int64
+}
+
+func (f *traceFollow) run(ctx context.Context) error {
+	for {
+		event, err := f.reader.Next(ctx)
+		if err != nil {
+			return f.leave(ctx, err)
+		}
+		if event.Job != nil {
+			f.job = event.Job
+		}
+		done, err := f.send(event)
+		if done || err != nil {
+			return err
+		}
+	}
+}
+
+// leave ends a stream before its log has ended. If the server stops, the caller gets a
+// last event, with the place to go on from.
+func (f *traceFollow) leave(ctx context.Context, err error) error {
+	if errors.Is(context.Cause(ctx), errShutdown) {
+		_ = f.heartbeat(live.Event{Size: f.place.at.offset})
+		return errShutdown
+	}
+	return err
+}
+
+// send tells the caller of an event, and says whether it is the last one.
+func (f *traceFollow) send(event live.Event) (done bool, err error) {
+	switch event.Kind {
+	case live.Chunk:
+		return f.chunk(event.Data)
+	case live.Reset:
+		return false, f.anew(event.Why)
+	case live.Heartbeat:
+		return false, f.heartbeat(event)
+	case live.End:
+		return true, f.sendEnd(f.delivered)
+	}
+	return false, nil
+}
+
+func (f *traceFollow) chunk(data []byte) (done bool, err error) {
+	limit := f.req.GetLimit()
+	if limit > 0 {
+		data = data[:min(int64(len(data)), limit-f.delivered)]
+	}
+	f.delivered += int64(len(data))
+	if err := f.sendChunk(data); err != nil {
+		return false, err
+	}
+	if limit > 0 && f.delivered == limit {
+		return true, f.sendEnd(f.delivered)
+	}
+	return false, nil
+}
+
+func (f *traceFollow) heartbeat(event live.Event) error {
+	return f.stream.Send(&jobgatev1.ReadTraceResponse{
+		Event: &jobgatev1.ReadTraceResponse_Heartbeat{Heartbeat: &jobgatev1.TraceHeartbeat{
+			Staleness: durationpb.New(event.Staleness), Size: event.Size,
+		}},
+		Cursor: f.place.cursor(),
+	})
+}
