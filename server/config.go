@@ -32,6 +32,8 @@ type Config struct {
 	// Recheck is how long GitLab's yes to a credential counts for a log that it follows;
 	// with 0 no log is shared.
 	Recheck time.Duration
+	// MaxStreams is how many streams of logs one credential may have open; 0 is 20,000.
+	MaxStreams int
 	// Heartbeat is how often a follower of a quiet log hears so; 0 is 30 seconds.
 	Heartbeat time.Duration
 	// Version is this build's own name for itself, as metrics and logs tell it.
@@ -47,6 +49,9 @@ func (c Config) Validate() error {
 	}
 	if c.Version == "" {
 		errs = append(errs, errors.New("version: empty"))
+	}
+	if c.MaxStreams < 0 {
+		errs = append(errs, errors.New("max-streams: negative"))
 	}
 	if c.Recheck < 0 || c.Heartbeat < 0 {
 		errs = append(errs, errors.New("recheck-interval, heartbeat-interval: negative"))

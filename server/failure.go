@@ -42,6 +42,10 @@ func (o outcome) httpStatus(e *upstream.Error) int {
 		return http.StatusGatewayTimeout
 	case codes.Canceled:
 		return statusClientClosed
+	case codes.ResourceExhausted:
+		if e == nil {
+			return http.StatusTooManyRequests
+		}
 	}
 	if e != nil {
 		return http.StatusBadGateway

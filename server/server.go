@@ -64,7 +64,10 @@ func New(cfg Config, api *upstream.Client, log *slog.Logger) (*Server, error) {
 	s.hub = live.NewHub(api, pool, live.Config{Recheck: cfg.Recheck, Heartbeat: cmp.Or(cfg.Heartbeat, 30*time.Second)})
 	draining, drain := context.WithCancel(context.Background())
 	s.drain = drain
-	traces := &traceService{api: api, instance: instanceTag(api.URL()), hub: s.hub, draining: draining, grace: cfg.ShutdownTimeout}
+	traces := &traceService{
+		api: api, instance: instanceTag(api.URL()), hub: s.hub, draining: draining, grace: cfg.ShutdownTimeout,
+		streams: newStreamLimit(cmp.Or(cfg.MaxStreams, 20_000)),
+	}
 	registerServices(s.grpc, api, traces)
 	for name := range s.grpc.GetServiceInfo() {
 		s.health.SetServingStatus(name, healthv1.HealthCheckResponse_SERVING)

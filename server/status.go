@@ -184,6 +184,9 @@ func statusOf(ctx context.Context, c *call, err error) outcome {
 	if e, ok := errors.AsType[*unimplementedError](err); ok {
 		return plainOutcome(c, codes.Unimplemented, jobgatev1.ErrorReason_ERROR_REASON_NOT_IMPLEMENTED, e.Error(), badRequest(violations{{e.field, e.what}}))
 	}
+	if e, ok := errors.AsType[limitError](err); ok {
+		return plainOutcome(c, codes.ResourceExhausted, jobgatev1.ErrorReason_ERROR_REASON_TOO_MANY_STREAMS, e.Error())
+	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return plainOutcome(c, codes.DeadlineExceeded, jobgatev1.ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED, "the deadline passed")

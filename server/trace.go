@@ -22,6 +22,7 @@ type traceService struct {
 	api      *upstream.Client
 	instance uint16 // of the cursors that this service gives out
 	hub      *live.Hub
+	streams  *streamLimit
 	draining context.Context //nolint:containedctx // ends when the server begins to stop
 	grace    time.Duration   // that it gives to streams then
 }
@@ -50,6 +51,11 @@ func (s *traceService) ReadTrace(req *jobgatev1.ReadTraceRequest, stream jobgate
 	if err != nil {
 		return err
 	}
+	leave, err := s.streams.enter(callerOf(ctx))
+	if err != nil {
+		return err
+	}
+	defer leave()
 	if req.GetFollow() {
 		return s.follow(req, stream, at)
 	}
@@ -78,6 +84,14 @@ func (s *traceService) job(ctx context.Context, req *jobgatev1.ReadTraceRequest)
 	}
 	job := new(jobgatev1.Job)
 	return job, proto.Unmarshal(answer.ProtoReflect().GetUnknown(), job)
+}
+
+// callerOf is the credential of a call.
+func callerOf(ctx context.Context) upstream.Credential {
+	if call := upstream.CallFrom(ctx); call != nil {
+		return call.Credential
+	}
+	return upstream.Credential{}
 }
 
 // cursorOf is where the request says that the stream begins. Of a tail it is not known

@@ -22,11 +22,7 @@ func (s *traceService) follow(req *jobgatev1.ReadTraceRequest, stream jobgatev1.
 	if err := r.beginFollow(ctx, at); err != nil {
 		return err
 	}
-	var who live.Who
-	if call := upstream.CallFrom(ctx); call != nil {
-		who.Credential = call.Credential
-	}
-	who.Project = req.GetProject()
+	who := live.Who{Credential: callerOf(ctx), Project: req.GetProject()}
 	reader, err := s.hub.Join(ctx, who, req.GetJobId(), r.place.at.offset)
 	if err != nil {
 		return err

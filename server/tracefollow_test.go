@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"bufio"
 	"context"
 	"encoding/base64"
@@ -12,7 +13,9 @@ import (
 	"time"
 
 	"github.com/minio/crc64nvme"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
 	"github.com/jobgate/jobgate/upstream"
@@ -93,7 +96,7 @@ func TestFollowersShare(t *testing.T) {
 		streams = append(streams, follow(as(t, token), t, gw, &jobgatev1.ReadTraceRequest{JobId: sandbox.JobRunning}))
 	}
 	for _, stream := range streams {
-		if got, _ := bytesUpTo(t, stream, len(log)); string(got) != string(log) {
+		if got, _ := bytesUpTo(t, stream, len(log)); !bytes.Equal(got, log) {
 			t.Fatal("other bytes")
 		}
 	}
@@ -116,17 +119,14 @@ func TestFollowNeedsGitLabsYes(t *testing.T) {
 	gw, box := newSandbox(t)
 	box.SetTrace(sandbox.JobRunning, logOf(1000))
 	bytesUpTo(t, follow(as(t, sandbox.TokenMaintainer), t, gw, &jobgatev1.ReadTraceRequest{JobId: sandbox.JobRunning}), 1000)
-	for name, c := range map[string]struct {
-		ctx  context.Context
-		want failure
-	}{
-		"a stranger":    {as(t, sandbox.TokenOutsider), failure{codes.NotFound, "PROJECT_NOT_FOUND", ""}},
-		"nobody":        {t.Context(), failure{codes.Unauthenticated, "CREDENTIAL_MISSING", ""}},
-		"unknown token": {as(t, canary), failure{codes.Unauthenticated, "TOKEN_REJECTED", ""}},
+	for token, want := range map[string]failure{
+		sandbox.TokenOutsider: {codes.NotFound, "PROJECT_NOT_FOUND", ""},
+		"":                    {codes.Unauthenticated, "CREDENTIAL_MISSING", ""},
+		canary:                {codes.Unauthenticated, "TOKEN_REJECTED", ""},
 	} {
-		t.Run(name, func(t *testing.T) {
-			got, err := events(t, follow(c.ctx, t, gw, &jobgatev1.ReadTraceRequest{JobId: sandbox.JobRunning}), nil)
-			c.want.check(t, err)
+		t.Run(token, func(t *testing.T) {
+			got, err := events(t, follow(as(t, token), t, gw, &jobgatev1.ReadTraceRequest{JobId: sandbox.JobRunning}), nil)
+			want.check(t, err)
 			if len(got) != 0 {
 				t.Errorf("events %v", got)
 			}
@@ -226,5 +226,32 @@ func TestFollowErrorsOverREST(t *testing.T) {
 	wantOwn(t, got, 400, "INVALID_REQUEST")
 	if got := ask(t, gw.url, "GET", "/projects/1/jobs/131/trace?follow=true", "Private-Token", sandbox.TokenMaintainer); got.status != 404 {
 		t.Errorf("trigger job: %d %s", got.status, got.body)
+	}
+}
+
+// One credential cannot open streams without end; another one still can.
+func TestStreamsAreLimited(t *testing.T) {
+	limit := newStreamLimit(2)
+	mine, yours := upstream.Credential{PrivateToken: "a"}, upstream.Credential{PrivateToken: "a", Sudo: "b"}
+	leave, err := limit.enter(mine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = limit.enter(mine); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = limit.enter(mine); err == nil {
+		t.Error("a third stream")
+	}
+	if _, other := limit.enter(yours); other != nil {
+		t.Error(other)
+	}
+	leave()
+	if _, again := limit.enter(mine); again != nil {
+		t.Error(again)
+	}
+	st := status.Convert(statusOf(t.Context(), newCall(t.Context(), "", nil), err).Err())
+	if info := detailOf[*errdetails.ErrorInfo](st); st.Code() != codes.ResourceExhausted || info.GetReason() != "TOO_MANY_STREAMS" {
+		t.Errorf("%v", st)
 	}
 }

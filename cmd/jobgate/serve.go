@@ -37,6 +37,7 @@ type serveCmd struct {
 	SpoolDisk         byteSize      `group:"logs" placeholder:"SIZE" default:"4GiB" help:"Disk for what does not fit there, in a file without a name; 0 is none. What fits neither is asked of GitLab again when needed."`
 	SpoolDir          string        `group:"logs" placeholder:"DIR" help:"Where that file is made; the system's directory for temporary files by default."`
 	RecheckInterval   time.Duration `group:"logs" placeholder:"DURATION" default:"30s" help:"How long GitLab's yes to a credential counts for a log that it follows. With 0s no log is shared."`
+	MaxStreams        int           `group:"logs" placeholder:"NUMBER" default:"20000" help:"How many logs one credential may read or follow at a time; one more is RESOURCE_EXHAUSTED."`
 	HeartbeatInterval time.Duration `group:"logs" placeholder:"DURATION" default:"30s" help:"How often followers of a quiet log hear that it is quiet."`
 
 	GRPCCert      string `name:"grpc-cert" group:"tls" placeholder:"FILE" help:"Certificate chain (PEM) of the gRPC listener; with --grpc-key."`
@@ -138,7 +139,7 @@ func (c *serveCmd) check(s *settings) (server.Config, *listening, error) {
 		GRPCTLS: l.grpc.tls, HTTPTLS: l.http.tls,
 		PublicURL: strings.TrimSuffix(c.PublicURL, "/"), TrustedProxies: proxies,
 		SpoolMemory: int64(c.SpoolMemory), SpoolDisk: int64(c.SpoolDisk), SpoolDir: c.SpoolDir,
-		Recheck: c.RecheckInterval, Heartbeat: c.HeartbeatInterval,
+		Recheck: c.RecheckInterval, Heartbeat: c.HeartbeatInterval, MaxStreams: c.MaxStreams,
 		ShutdownTimeout: c.ShutdownTimeout, Version: buildVersion(),
 	}
 	errs := []error{c.checkGitlab(s), c.checkBounds(s), err, errProxies, config.Validate()}

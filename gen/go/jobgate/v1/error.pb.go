@@ -107,6 +107,8 @@ const (
 	ErrorReason_ERROR_REASON_SHUTTING_DOWN ErrorReason = 31
 	// `INTERNAL`: the gateway has a bug.
 	ErrorReason_ERROR_REASON_GATEWAY_FAILED ErrorReason = 32
+	// `RESOURCE_EXHAUSTED`: the credential has as many streams of logs open as one may.
+	ErrorReason_ERROR_REASON_TOO_MANY_STREAMS ErrorReason = 33
 )
 
 // Enum value maps for ErrorReason.
@@ -145,6 +147,7 @@ var (
 		30: "ERROR_REASON_CALL_CANCELED",
 		31: "ERROR_REASON_SHUTTING_DOWN",
 		32: "ERROR_REASON_GATEWAY_FAILED",
+		33: "ERROR_REASON_TOO_MANY_STREAMS",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":              0,
@@ -180,6 +183,7 @@ var (
 		"ERROR_REASON_CALL_CANCELED":            30,
 		"ERROR_REASON_SHUTTING_DOWN":            31,
 		"ERROR_REASON_GATEWAY_FAILED":           32,
+		"ERROR_REASON_TOO_MANY_STREAMS":         33,
 	}
 )
 
@@ -293,7 +297,7 @@ const file_jobgate_v1_error_proto_rawDesc = "" +
 	"\x06status\x18\x01 \x01(\x05R\x06status\x12!\n" +
 	"\fcontent_type\x18\x02 \x01(\tR\vcontentType\x12\x12\n" +
 	"\x04body\x18\x03 \x01(\fR\x04body\x12\x1c\n" +
-	"\ttruncated\x18\x04 \x01(\bR\ttruncated*\x8b\t\n" +
+	"\ttruncated\x18\x04 \x01(\bR\ttruncated*\xae\t\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12 \n" +
@@ -328,7 +332,8 @@ const file_jobgate_v1_error_proto_rawDesc = "" +
 	"\x1eERROR_REASON_DEADLINE_EXCEEDED\x10\x1d\x12\x1e\n" +
 	"\x1aERROR_REASON_CALL_CANCELED\x10\x1e\x12\x1e\n" +
 	"\x1aERROR_REASON_SHUTTING_DOWN\x10\x1f\x12\x1f\n" +
-	"\x1bERROR_REASON_GATEWAY_FAILED\x10 B\x9d\x01\n" +
+	"\x1bERROR_REASON_GATEWAY_FAILED\x10 \x12!\n" +
+	"\x1dERROR_REASON_TOO_MANY_STREAMS\x10!B\x9d\x01\n" +
 	"\x0ecom.jobgate.v1B\n" +
 	"ErrorProtoP\x01Z6github.com/jobgate/jobgate/gen/go/jobgate/v1;jobgatev1\xa2\x02\x03JXX\xaa\x02\n" +
 	"Jobgate.V1\xca\x02\n" +
