@@ -15,6 +15,7 @@ type grant struct {
 	who      Who
 	readers  int
 	until    time.Time     // the yes counts so long
+	renew    time.Time     // when to ask again
 	refused  error         // GitLab's no
 	checking chan struct{} // closed when the check under way is over; nil if none is
 }
@@ -22,18 +23,37 @@ type grant struct {
 // holds says whether a reader may be given bytes now. With the lock.
 func (g *grant) holds(now time.Time) bool { return g.refused == nil && now.Before(g.until) }
 
-// yes notes a yes that was asked for at that time. With the lock.
+// yes notes a yes that was asked for at that time.
 func (l *log) yes(g *grant, asked time.Time) {
-	if until := asked.Add(l.hub.interval()); until.After(g.until) {
-		g.until = until
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	interval := l.hub.interval()
+	until := asked.Add(interval)
+	if !until.After(g.until) {
+		return
 	}
+	if !g.holds(time.Now()) {
+		l.tell()
+	}
+	g.until, g.renew = until, until.Add(-interval/10-rand.N(interval/10)) //nolint:gosec // not a secret
+}
+
+// refuse ends the readers of a credential.
+func (l *log) refuse(g *grant, why error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	g.refused = why
+	if l.grants[g.who] == g {
+		delete(l.grants, g.who) // who comes later asks again
+	}
+	l.tell()
 }
 
 // interval is how long a yes counts; alone in its log, a credential needs none but that of
 // the fetcher.
 func (h *Hub) interval() time.Duration {
 	if h.cfg.Recheck > 0 {
-		return h.cfg.Recheck
+		return max(h.cfg.Recheck, time.Millisecond)
 	}
 	return time.Hour
 }
@@ -76,82 +96,31 @@ func (l *log) permit(ctx context.Context, g *grant) error {
 		select {
 		case <-other:
 		case <-ctx.Done():
-			return ctx.Err()
+			return context.Cause(ctx)
 		}
 	}
 }
 
-// check asks GitLab. It ends what permit has begun.
+// check asks GitLab. Whoever calls has made g.checking, which it closes.
 func (l *log) check(ctx context.Context, g *grant) error {
 	l.mu.Lock()
 	held := l.size()
 	l.mu.Unlock()
 	asked := time.Now()
 	err := l.hub.gitlab.TraceAllowed(as(ctx, g.who), g.who.Project, l.job, held)
-	l.update(func() {
-		switch {
-		case err == nil:
-			l.yes(g, asked)
-		case isRefusal(err):
-			l.refuse(g, err)
-		}
-		close(g.checking)
-		g.checking = nil
-	})
-	return err
-}
-
-// refuse ends the readers of a credential. With the lock.
-func (l *log) refuse(g *grant, why error) {
-	g.refused = why
-	if l.grants[g.who] == g {
-		delete(l.grants, g.who) // who comes later asks again
+	switch {
+	case err == nil:
+		l.yes(g, asked)
+	case isRefusal(err):
+		l.refuse(g, err)
 	}
-}
-
-// watch renews the grants before they end, and wakes readers for their heartbeats.
-func (l *log) watch(ctx context.Context) {
-	renew := time.NewTimer(l.pause())
-	defer renew.Stop()
-	beat := time.NewTicker(l.hub.cfg.Heartbeat)
-	defer beat.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-beat.C:
-			l.update(func() { l.beats++ })
-		case <-renew.C:
-			l.renewDue(ctx)
-			renew.Reset(l.pause())
-		}
-	}
-}
-
-// pause is the time between two looks at the grants, with jitter, so that logs do not ask
-// all at once.
-func (l *log) pause() time.Duration {
-	tenth := l.hub.interval() / 10
-	return tenth/2 + rand.N(tenth/2+1) //nolint:gosec // not a secret
-}
-
-// renewDue asks again for those grants that end soon.
-func (l *log) renewDue(ctx context.Context) {
-	soon := time.Now().Add(l.hub.interval() / 3)
-	var due []*grant
 	l.mu.Lock()
-	for _, g := range l.grants {
-		if g.checking == nil && g.until.Before(soon) && !g.until.IsZero() {
-			g.checking = make(chan struct{})
-			due = append(due, g)
-		}
+	defer l.mu.Unlock()
+	close(g.checking)
+	g.checking = nil
+	if err != nil {
+		tenth := l.hub.interval() / 10
+		g.renew = time.Now().Add(tenth + rand.N(tenth)) //nolint:gosec // not a secret
 	}
-	l.mu.Unlock()
-	for _, g := range due {
-		l.hub.runs.Go(func() {
-			ctx, cancel := context.WithTimeout(ctx, l.hub.interval()/3)
-			defer cancel()
-			_ = l.check(ctx, g) // noted in the grant
-		})
-	}
+	return err
 }

@@ -2,7 +2,6 @@ package live
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -43,7 +42,8 @@ func NewHub(gitlab GitLab, pool *spool.Pool, cfg Config) *Hub {
 	return &Hub{gitlab: gitlab, pool: pool, cfg: cfg, logs: map[int64]*log{}}
 }
 
-// Wait returns when all logs have ended, which they do with their last reader.
+// Wait returns when all logs have ended, which they do with their last reader. Nobody may
+// join any more.
 func (h *Hub) Wait() { h.runs.Wait() }
 
 // Who asks for a log.
@@ -52,40 +52,40 @@ type Who struct {
 	Project    string // as it was asked for: GitLab's yes is to that
 }
 
-var errNoReader = errors.New("nobody reads the log any more")
-
 // Join makes a reader of the log of a job that begins at the byte from. The caller closes
 // it. GitLab is asked for a yes to this credential unless it was just now; its refusal, or
 // that it cannot be asked, is the error, an [*upstream.Error].
 func (h *Hub) Join(ctx context.Context, who Who, jobID, from int64) (*Reader, error) {
-	l, g := h.enter(who, jobID, from)
-	r := &Reader{log: l, grant: g, who: who, offset: from}
-	r.generation, r.beats = l.now()
-	if err := l.permit(ctx, g); err != nil {
+	r := h.enter(who, jobID, from)
+	if err := r.log.permit(ctx, r.grant); err != nil {
 		r.Close()
 		return nil, err
 	}
 	return r, nil
 }
 
-// enter finds or makes the log, and counts the reader in.
-func (h *Hub) enter(who Who, jobID, from int64) (*log, *grant) {
+// enter finds or makes the log, and counts the reader in. One who wants more of its head
+// than is held gets another log, and so do those who come later: what was read for the
+// first ones is read twice, but nothing is read for each.
+func (h *Hub) enter(who Who, jobID, from int64) *Reader {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	base := from - overlap
 	if l := h.logs[jobID]; l != nil {
-		if g := l.enter(who); g != nil {
-			return l, g
+		var r *Reader
+		if r, base = l.enter(who, from); r != nil {
+			return r
 		}
 	}
-	ctx, cancel := context.WithCancelCause(context.Background())
-	l := newLog(h, jobID, max(from-overlap, 0), cancel)
-	g := l.enter(who)
+	ctx, cancel := context.WithCancel(context.Background())
+	l := newLog(h, jobID, max(base, 0), cancel)
+	r, _ := l.enter(who, from)
 	if h.cfg.Recheck > 0 {
 		h.logs[jobID] = l
 	}
 	h.runs.Go(func() { l.fetch(ctx) })
 	h.runs.Go(func() { l.watch(ctx) })
-	return l, g
+	return r
 }
 
 // leave forgets a log without readers.

@@ -9,22 +9,23 @@ import (
 	"github.com/jobgate/jobgate/server/spool"
 )
 
-// overlap is how many bytes before a place are held and compared at most.
+// overlap is how many bytes before a place are held at most.
 const overlap = 1 << 10
 
-// log is one log that is being followed.
+// log is one log that is being followed, from base on.
 type log struct {
 	hub    *Hub
 	job    int64
-	cancel context.CancelCauseFunc // ends fetch and watch
+	cancel context.CancelFunc // ends fetch and watch
+	again  chan struct{}      // the fetcher is to look at once
 
-	mu      sync.Mutex
-	closed  bool // its last reader has left
-	readers int
-	grants  map[Who]*grant
-	changed chan struct{} // closed when anything below has changed
-	again   chan struct{} // the fetcher is to look at once
-	beats   int64         // how often readers were woken for a heartbeat
+	mu       sync.Mutex
+	closed   bool // its last reader has left
+	readers  int
+	grants   map[Who]*grant
+	fetching map[place]chan struct{} // blocks that are being fetched again
+	changed  chan struct{}           // closed when something below has changed; nil if nobody waits
+	beats    int64                   // how often readers were woken for a heartbeat
 
 	generation int // of the bytes; a rewritten log is another one
 	why        jobgatev1.TraceResetReason
@@ -36,43 +37,59 @@ type log struct {
 	broken     error     // the spool's
 }
 
-func newLog(h *Hub, job, base int64, cancel context.CancelCauseFunc) *log {
+func newLog(h *Hub, job, base int64, cancel context.CancelFunc) *log {
 	return &log{
-		hub: h, job: job, cancel: cancel, base: base,
-		grants: map[Who]*grant{}, changed: make(chan struct{}), again: make(chan struct{}, 1), bytes: h.pool.NewLog(), asked: time.Now(),
+		hub: h, job: job, cancel: cancel, base: base, again: make(chan struct{}, 1),
+		grants: map[Who]*grant{}, bytes: h.pool.NewLog(), asked: time.Now(),
 	}
+}
+
+// wait is closed when something has changed. With the lock.
+func (l *log) wait() <-chan struct{} {
+	if l.changed == nil {
+		l.changed = make(chan struct{})
+	}
+	return l.changed
 }
 
 // tell wakes all who wait for a change. With the lock.
 func (l *log) tell() {
-	close(l.changed)
-	l.changed = make(chan struct{})
-}
-
-// update changes the log and tells.
-func (l *log) update(change func()) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	change()
-	l.tell()
-}
-
-// now is where a reader who comes now stands.
-func (l *log) now() (generation int, beats int64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.generation, l.beats
+	if l.changed != nil {
+		close(l.changed)
+		l.changed = nil
+	}
 }
 
 // size is the place behind the last byte that is held. With the lock.
 func (l *log) size() int64 { return l.base + l.bytes.Size() }
 
-// enter counts a reader in, nil if the log has ended.
-func (l *log) enter(who Who) *grant {
+// known is the size of the log as far as it is known: of one that does not reach base,
+// nothing is. With the lock.
+func (l *log) known() int64 {
+	if n := l.bytes.Size(); n > 0 {
+		return l.base + n
+	}
+	return 0
+}
+
+// is says whether those are the bytes of the log.
+func (l *log) is(bytes *spool.Log) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed {
-		return nil
+	return l.bytes == bytes
+}
+
+// enter counts a reader in who begins at the byte from. If the log has ended, or does not
+// reach back so far, there is none, and base is where it would have to begin.
+func (l *log) enter(who Who, from int64) (r *Reader, base int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.closed:
+		return nil, from - overlap
+	case from < l.base:
+		// Twice as much as is needed, so that this does not happen again and again.
+		return nil, 2*from - l.size() - overlap
 	}
 	g := l.grants[who]
 	if g == nil {
@@ -81,7 +98,11 @@ func (l *log) enter(who Who) *grant {
 	}
 	g.readers++
 	l.readers++
-	return g
+	if l.complete && time.Since(l.asked) > l.hub.interval() { // it may have been erased since
+		l.complete = false
+		l.lookAgain()
+	}
+	return &Reader{log: l, grant: g, offset: from, generation: l.generation, beats: l.beats}, 0
 }
 
 // exit counts a reader out. With the last one the log ends.
@@ -92,26 +113,41 @@ func (l *log) exit(g *grant) {
 		delete(l.grants, g.who)
 	}
 	l.readers--
-	last := l.readers == 0 && !l.closed
+	last := l.readers == 0
 	if last {
 		l.closed = true
 		l.bytes.Close()
 	}
 	l.mu.Unlock()
 	if last {
-		l.cancel(errNoReader)
+		l.cancel()
 		l.hub.leave(l)
 	}
 }
 
-// rewrite begins the log anew, unless that was done since bytes was it. With the lock.
+// rewrite begins the log anew, unless that was done since bytes was it.
 func (l *log) rewrite(bytes *spool.Log, why jobgatev1.TraceResetReason) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.bytes != bytes || l.closed {
 		return
 	}
 	l.bytes.Close()
 	l.bytes, l.base, l.why, l.complete = l.hub.pool.NewLog(), 0, why, false
 	l.generation++
+	l.tell()
+	l.lookAgain()
+}
+
+// doubt lets the fetcher look whether the log is still what it was.
+func (l *log) doubt() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.complete = false
+	l.lookAgain()
+}
+
+func (l *log) lookAgain() {
 	select {
 	case l.again <- struct{}{}:
 	default:

@@ -2,8 +2,21 @@ package spool
 
 import (
 	"errors"
+	"strings"
 	"testing"
 )
+
+func TestBoundIsExact(t *testing.T) {
+	for memory, want := range map[int64]string{
+		2*BlockSize - 1: "-M", 2 * BlockSize: "MM", BlockSize: "-M", BlockSize - 1: "--", 0: "--",
+	} {
+		p := newPool(t, Config{Memory: memory})
+		l := p.NewLog()
+		appendAll(t, l, make([]byte, 2*BlockSize))
+		wantWhere(t, l, want)
+		check(t, p)
+	}
+}
 
 // TestLeastRecentlyUsedLeaves uses blocks in some order; then one more block comes.
 func TestLeastRecentlyUsedLeaves(t *testing.T) {
@@ -100,23 +113,28 @@ func TestWhatGoesFromDisk(t *testing.T) {
 			wantWhere(t, l, c.then)
 			appendAll(t, l, data[c.blocks*BlockSize:])
 			wantWhere(t, l, c.want)
+			if s, lost := p.Stats(), strings.Count(c.want, "-"); s.Evicted != int64(lost)*BlockSize {
+				t.Errorf("%+v, want %d blocks evicted", s, lost)
+			}
 			check(t, p)
 		})
 	}
 }
 
 func TestFailingDisk(t *testing.T) {
-	for name, fail := range map[string]func(*memFile){
-		"no file":       func(f *memFile) { f.onOpen = refuse },
-		"no space":      func(f *memFile) { f.onWrite = refuse },
-		"half a block":  func(f *memFile) { f.short = true },
-		"no reading":    func(f *memFile) { f.onRead = refuse },
-		"other bytes":   func(f *memFile) { f.damaging = true },
-		"closed by any": func(f *memFile) { f.onRead, f.onWrite = refuse, refuse },
+	for name, c := range map[string]struct {
+		fail    func(*memFile)
+		spilled int64
+	}{
+		"no file":      {func(f *memFile) { f.onOpen = refuse }, 0},
+		"no space":     {func(f *memFile) { f.onWrite = refuse }, 0},
+		"half a block": {func(f *memFile) { f.short = true }, 0},
+		"no reading":   {func(f *memFile) { f.onRead = refuse }, 2},
+		"other bytes":  {func(f *memFile) { f.damaging = true }, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &memFile{}
-			fail(f)
+			c.fail(f)
 			p := onFile(t, BlockSize, 8*BlockSize, f)
 			l, data := p.NewLog(), randomBytes(1, 3*BlockSize)
 			appendAll(t, l, data)
@@ -126,7 +144,7 @@ func TestFailingDisk(t *testing.T) {
 				}
 			}
 			touch(t, l, 2, data)
-			if s := p.Stats(); s.Errors != 2 || s.LastErr == nil || s.Evicted != 2*BlockSize || s.Disk != 0 {
+			if s := p.Stats(); s.Errors != 2 || s.LastErr == nil || s.Evicted != 2*BlockSize || s.Spilled != c.spilled || s.Disk != 0 {
 				t.Errorf("%+v", s)
 			}
 			check(t, p)

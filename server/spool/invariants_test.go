@@ -35,7 +35,8 @@ func check(t testing.TB, p *Pool, out ...Page) {
 			t.Errorf("slot %d is free and used", slot)
 		}
 	}
-	if used := int64(len(slots)); used != p.slots.used() || used > p.slots.limit || (used > 0) != (p.file != nil) {
+	if used := int64(len(slots)); used != p.slots.used() || used > p.slots.limit || (used > 0) != (p.file != nil) ||
+		used == 0 && p.slots.made > 0 {
 		t.Errorf("%d slots used, counted %d, limit %d, file %v", used, p.slots.used(), p.slots.limit, p.file)
 	}
 }
