@@ -84,7 +84,7 @@ func New(cfg Config, api *upstream.Client, log *slog.Logger) (*Server, error) {
 		return nil, err
 	}
 	s.http = httpServer(life, log, httpFace(s.health, face), cfg.HTTPTLS)
-	s.admin = httpServer(life, log, adminFace(s.health, api, cfg.Version), nil)
+	s.admin = httpServer(life, log, adminFace(s.health, cfg.Version, cacheCollector{api}, logCollector{traces.streams, pool}), nil)
 	return s, nil
 }
 

@@ -322,6 +322,8 @@ func TestHTTPAndAdminFaces(t *testing.T) {
 		"admin health":   {l.Admin.Addr().String() + "/healthz", 200, "ok"},
 		"metrics":        {l.Admin.Addr().String() + "/metrics", 200, `jobgate_build_info{version="1.2.3-test"} 1`},
 		"cache":          {l.Admin.Addr().String() + "/metrics", 200, `jobgate_cache_answers_total{result="hit"} 0`},
+		"streams":        {l.Admin.Addr().String() + "/metrics", 200, "jobgate_log_streams 0"},
+		"spool":          {l.Admin.Addr().String() + "/metrics", 200, `jobgate_spool_bytes{place="memory"} 0`},
 		"profiles":       {l.Admin.Addr().String() + "/debug/pprof/goroutine?debug=1", 200, "goroutine profile"},
 		"no commandline": {l.Admin.Addr().String() + "/debug/pprof/cmdline", 404, ""},
 	}

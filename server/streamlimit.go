@@ -23,6 +23,16 @@ type limitError struct{}
 
 func (limitError) Error() string { return "this credential has too many streams of logs open" }
 
+// count is how many streams there are, of all credentials.
+func (l *streamLimit) count() (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, open := range l.open {
+		n += open
+	}
+	return n
+}
+
 // enter counts a stream in. The caller calls leave when it ends.
 func (l *streamLimit) enter(who upstream.Credential) (leave func(), err error) {
 	l.mu.Lock()
