@@ -2,6 +2,7 @@ package spool
 
 import (
 	"errors"
+	"os"
 	"strings"
 	"testing"
 )
@@ -160,4 +161,29 @@ func TestFailingDisk(t *testing.T) {
 			check(t, p)
 		})
 	}
+}
+
+// TestClosedFile closes the file behind the back of the Pool.
+func TestClosedFile(t *testing.T) {
+	p := newPool(t, Config{Memory: BlockSize, Disk: 8 * BlockSize, Dir: t.TempDir()})
+	l, data := p.NewLog(), randomBytes(1, 4*BlockSize)
+	appendAll(t, l, data[:3*BlockSize])
+	wantWhere(t, l, "DDM")
+	p.file.Close()
+	appendAll(t, l, data[3*BlockSize:])
+	wantWhere(t, l, "DD-M")
+	for b := range int64(2) {
+		if _, err := l.Page(b * BlockSize); !errors.Is(err, ErrEvicted) {
+			t.Errorf("block %d: %v", b, err)
+		}
+	}
+	if s := p.Stats(); s.Errors != 3 || !errors.Is(s.LastErr, os.ErrClosed) || s.Disk != 0 {
+		t.Errorf("%+v", s)
+	}
+	check(t, p)
+	if err := l.Restore(0, data[:BlockSize]); err != nil {
+		t.Fatal(err)
+	}
+	wantWhere(t, l, "M--D") // on a new file
+	check(t, p)
 }

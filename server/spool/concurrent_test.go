@@ -126,7 +126,7 @@ func TestWhileReading(t *testing.T) {
 			l.Close()
 			l.pool.NewLog().Append(data)
 		}, ErrClosed, ""},
-		"it is restored":     {func(l *Log, data []byte) { go l.Restore(0, data[:BlockSize]) }, nil, "BM"},
+		"it is restored": {func(l *Log, data []byte) { go l.Restore(0, data[:BlockSize]) }, nil, "BM"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -165,54 +165,6 @@ func TestWhileReading(t *testing.T) {
 				}
 				check(t, p)
 			})
-		})
-	}
-}
-
-// TestRestoredByAnother lets a block be restored, and go to disk, while it is restored.
-func TestRestoredByAnother(t *testing.T) {
-	for name, c := range map[string]struct {
-		meanwhile func(l, other *Log, data []byte)
-		want      error
-		where     string
-	}{
-		"in memory": {func(l, _ *Log, data []byte) { l.Restore(0, data) }, nil, "M"},
-		"on disk": {func(l, other *Log, data []byte) {
-			l.Restore(0, data)
-			other.Append(data)
-		}, nil, "B"},
-		"closed": {func(l, _ *Log, _ []byte) { l.Close() }, ErrClosed, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			f := &memFile{onWrite: refuse}
-			p := onFile(t, BlockSize, 4*BlockSize, f)
-			l, other, data := p.NewLog(), p.NewLog(), randomBytes(1, BlockSize)
-			appendAll(t, l, data)
-			held := mustPage(t, l, 0, data) // so that no buffer is there to be used again
-			appendAll(t, other, data)
-			held.Release()
-			appendAll(t, other, data)
-			wantWhere(t, l, "-")
-			f.onWrite = nil
-			full := &p.buffers[bufferClasses-1]
-			for full.Get() != nil {
-			}
-			full.New = func() any {
-				full.New = nil
-				c.meanwhile(l, other, data)
-				return nil
-			}
-			page, err := l.RestorePage(0, data)
-			if err != c.want || full.New != nil {
-				t.Fatalf("error %v", err)
-			}
-			if err == nil {
-				wantData(t, page, 0, data)
-			}
-			wantWhere(t, l, c.where)
-			check(t, p, page)
-			page.Release()
-			check(t, p)
 		})
 	}
 }
