@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 )
@@ -20,16 +19,9 @@ type callCmd struct {
 	Method  string `arg:"" optional:"" help:"Method to call, such as GetJob, JobService/GetJob or jobgate.v1.JobService/GetJob. None lists them."`
 	Request string `arg:"" optional:"" name:"json" help:"Request as JSON, field names as in the contract; - reads it from standard input. None is an empty request."`
 
-	Addr           string        `default:"127.0.0.1:9090" placeholder:"HOST:PORT" help:"Where the gateway serves gRPC."`
-	Token          string        `placeholder:"TOKEN" help:"GitLab access token, sent as private-token unless a -H is a credential. Never printed."`
-	Header         []string      `short:"H" env:"-" sep:"none" placeholder:"NAME:VALUE" help:"Metadata to send, such as 'job-token: …'; repeatable."`
-	Timeout        time.Duration `default:"30s" placeholder:"DURATION" help:"How long the call may take; 0 is for ever."`
-	AllowPlaintext bool          `help:"Connect without TLS also to another machine."`
-	clientTLS
+	Timeout time.Duration `default:"30s" placeholder:"DURATION" help:"How long the call may take; 0 is for ever."`
+	gatewayFlags
 }
-
-// credentials are the metadata that GitLab takes for one.
-var credentialNames = []string{"private-token", "authorization", "job-token"}
 
 // Help implements kong.HelpProvider.
 func (*callCmd) Help() string {
@@ -58,15 +50,7 @@ func (c *callCmd) Run(ctx context.Context, p *process) error {
 	if err != nil {
 		return err
 	}
-	md, err := c.metadata()
-	if err != nil {
-		return refused(err)
-	}
-	if !c.TLS && !c.AllowPlaintext && !loopback(c.Addr) {
-		return refused(fmt.Errorf("--addr: plaintext to %s, another machine: "+
-			"give --tls, or permit it with --allow-plaintext", c.Addr))
-	}
-	conn, err := c.dial(c.Addr)
+	ctx, conn, err := c.connect(ctx)
 	if err != nil {
 		return err
 	}
@@ -76,7 +60,7 @@ func (c *callCmd) Run(ctx context.Context, p *process) error {
 		ctx, cancel = context.WithTimeout(ctx, c.Timeout)
 		defer cancel()
 	}
-	return c.invoke(metadata.NewOutgoingContext(ctx, md), conn, m, request, p)
+	return c.invoke(ctx, conn, m, request, p)
 }
 
 // request is the argument, or standard input, as a message.
@@ -100,28 +84,6 @@ func (c *callCmd) request(m method, stdin io.Reader) (proto.Message, error) {
 		return nil, refused(fmt.Errorf("request: %w", err))
 	}
 	return request, nil
-}
-
-// metadata is what --token and the -H flags say. Errors don't quote them.
-func (c *callCmd) metadata() (metadata.MD, error) {
-	md := metadata.MD{}
-	for i, header := range c.Header {
-		name, value, ok := strings.Cut(header, ":")
-		name = strings.ToLower(strings.TrimSpace(name))
-		if !ok || name == "" || strings.HasPrefix(name, "grpc-") {
-			return nil, fmt.Errorf("-H number %d: want 'name: value', the name not one of gRPC's own", i+1)
-		}
-		md.Append(name, strings.TrimSpace(value))
-	}
-	for _, name := range credentialNames {
-		if len(md.Get(name)) > 0 {
-			return md, nil
-		}
-	}
-	if c.Token != "" {
-		md.Set("private-token", c.Token)
-	}
-	return md, nil
 }
 
 // invoke calls m and prints what comes back.

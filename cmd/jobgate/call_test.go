@@ -55,13 +55,19 @@ func (f *fakeGateway) ReadTrace(
 // serve starts f and returns its address.
 func (f *fakeGateway) serve(t *testing.T) string {
 	t.Helper()
+	return serveFakes(t, f, f)
+}
+
+// serveFakes serves the two services until the test ends, and returns where.
+func serveFakes(t *testing.T, jobs jobgatev1.JobServiceServer, traces jobgatev1.TraceServiceServer) string {
+	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := grpc.NewServer()
-	jobgatev1.RegisterJobServiceServer(s, f)
-	jobgatev1.RegisterTraceServiceServer(s, f)
+	jobgatev1.RegisterJobServiceServer(s, jobs)
+	jobgatev1.RegisterTraceServiceServer(s, traces)
 	go func() { _ = s.Serve(l) }()
 	t.Cleanup(s.Stop)
 	return l.Addr().String()

@@ -15,6 +15,9 @@ import (
 const (
 	exitFailure = 1 // it was tried and did not work
 	exitUsage   = 2 // it was refused as it stands: flags, settings, arguments
+
+	exitInterrupted = 130 // a signal ended what has no end of its own; as shells have it
+	exitBrokenPipe  = 141 // nobody reads on; likewise
 )
 
 // cli is the grammar of the command line.
@@ -22,6 +25,7 @@ type cli struct {
 	Serve       serveCmd       `cmd:"" help:"Run the gateway in front of a GitLab or of the built-in sandbox."`
 	Sandbox     sandboxCmd     `cmd:"" help:"Run the sandbox alone: a small GitLab that serves the Jobs API."`
 	Call        callCmd        `cmd:"" help:"Call one method of a gateway and print the answer."`
+	Trace       traceCmd       `cmd:"" help:"Print the log of a job, or follow it until the job has ended."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a gateway whether it serves; for containers and scripts."`
 	Version     versionCmd     `cmd:"" help:"Print the version of this binary."`
 }
@@ -37,6 +41,11 @@ type process struct {
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
+
+// exitError ends the program with that code; all that is to be said has been said.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 // refused marks err, if any, as a usageError.
 func refused(err error) error {
@@ -55,6 +64,9 @@ func run(
 	err := p.dispatch(ctx, args[1:], newSettings(environ))
 	if err == nil {
 		return 0
+	}
+	if code, ok := errors.AsType[exitError](err); ok {
+		return int(code)
 	}
 	complain(stderr, err)
 	if _, ok := errors.AsType[usageError](err); ok {

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 )
@@ -31,7 +33,12 @@ func (c *clientTLS) dial(addr string) (*grpc.ClientConn, error) {
 		grpc.WithTransportCredentials(transport),
 		// The gateway bounds its answers; the 4 MiB that gRPC allows by default are
 		// fewer than a page of 100 jobs may take.
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32)))
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32)),
+		// Who follows a log waits for a gateway to come back: up to 2 minutes by default.
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 5 * time.Second},
+			MinConnectTimeout: 20 * time.Second, // the default
+		}))
 	return conn, refused(err)
 }
 

@@ -13,13 +13,15 @@ The first minute, with nothing but this binary:
 
     jobgate serve --sandbox
     jobgate call GetJob '{"project":"acme/widgets","job_id":101}' --token glpat-sandbox-developer
+    jobgate trace -f acme/widgets 103 --token glpat-sandbox-developer
 
 Settings are flags, environment variables (JOBGATE_ and the flag's name: --grpc-addr is
 JOBGATE_GRPC_ADDR; those of the sandbox command begin with JOBGATE_SANDBOX_), and for serve
 a YAML file. A flag wins over the environment, the environment over the file, the file over
 the default.
 
-Exit codes: 0 done, 1 tried and failed, 2 refused as asked (flags, settings, arguments).`
+Exit codes: 0 done, 1 tried and failed (or the job did, with trace --exit-status), 2 refused as
+asked (flags, settings, arguments), 130 interrupted.`
 
 // groups are the headings of the flags in --help.
 var groups = kong.ExplicitGroups([]kong.Group{
