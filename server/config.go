@@ -32,6 +32,10 @@ type Config struct {
 	// Recheck is how long GitLab's yes to a credential counts for a log that it follows;
 	// with 0 no log is shared.
 	Recheck time.Duration
+	// MaxConnectionAge is how old a gRPC connection may become before its caller is asked
+	// to make another one, so that replicas share the load; followers of logs are ended
+	// in time, with their place. 0 is any age.
+	MaxConnectionAge time.Duration
 	// MaxStreams is how many streams of logs one credential may have open; 0 is 20,000.
 	MaxStreams int
 	// Heartbeat is how often a follower of a quiet log hears so; 0 is 30 seconds.
@@ -53,8 +57,8 @@ func (c Config) Validate() error {
 	if c.MaxStreams < 0 {
 		errs = append(errs, errors.New("max-streams: negative"))
 	}
-	if c.Recheck < 0 || c.Heartbeat < 0 {
-		errs = append(errs, errors.New("recheck-interval, heartbeat-interval: negative"))
+	if c.Recheck < 0 || c.Heartbeat < 0 || c.MaxConnectionAge < 0 {
+		errs = append(errs, errors.New("recheck-interval, heartbeat-interval, max-connection-age: negative"))
 	}
 	errs = append(errs, validatePublicURL(c.PublicURL), validateTLS("grpc-cert", c.GRPCTLS), validateTLS("http-cert", c.HTTPTLS))
 	return errors.Join(errs...)

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 
 	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
@@ -66,6 +67,7 @@ func New(cfg Config, api *upstream.Client, log *slog.Logger) (*Server, error) {
 	s.drain = drain
 	traces := &traceService{
 		api: api, instance: instanceTag(api.URL()), hub: s.hub, draining: draining, grace: cfg.ShutdownTimeout,
+		age:     cfg.MaxConnectionAge,
 		streams: newStreamLimit(cmp.Or(cfg.MaxStreams, 20_000)),
 	}
 	registerServices(s.grpc, api, traces)
@@ -111,6 +113,11 @@ func grpcOptions(cfg Config, c *chain) []grpc.ServerOption {
 		grpc.WriteBufferSize(64 << 10),
 		grpc.MaxHeaderListSize(64 << 10), // a token may have 8 KiB
 		grpc.ConnectionTimeout(20 * time.Second),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			Time: time.Minute, Timeout: 20 * time.Second, // a caller that is gone holds no stream
+			MaxConnectionAge: cfg.MaxConnectionAge, MaxConnectionAgeGrace: cfg.MaxConnectionAge,
+		}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 	}
 	if cfg.GRPCTLS != nil {
 		options = append(options, grpc.Creds(credentials.NewTLS(cfg.GRPCTLS)))

@@ -184,6 +184,9 @@ func statusOf(ctx context.Context, c *call, err error) outcome {
 	if e, ok := errors.AsType[*unimplementedError](err); ok {
 		return plainOutcome(c, codes.Unimplemented, jobgatev1.ErrorReason_ERROR_REASON_NOT_IMPLEMENTED, e.Error(), badRequest(violations{{e.field, e.what}}))
 	}
+	if errors.Is(err, errAged) {
+		return plainOutcome(c, codes.Unavailable, jobgatev1.ErrorReason_ERROR_REASON_SHUTTING_DOWN, errAged.Error())
+	}
 	if e, ok := errors.AsType[limitError](err); ok {
 		return plainOutcome(c, codes.ResourceExhausted, jobgatev1.ErrorReason_ERROR_REASON_TOO_MANY_STREAMS, e.Error())
 	}

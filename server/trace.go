@@ -25,6 +25,7 @@ type traceService struct {
 	streams  *streamLimit
 	draining context.Context //nolint:containedctx // ends when the server begins to stop
 	grace    time.Duration   // that it gives to streams then
+	age      time.Duration   // that a stream may reach, 0 for any
 }
 
 // maxChunk is how many bytes of a log one event holds.

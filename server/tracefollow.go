@@ -48,11 +48,19 @@ func (s *traceService) untilDrained(ctx context.Context) (context.Context, conte
 		case <-ctx.Done():
 		}
 	})
+	aged := func() bool { return false }
+	if s.age > 0 {
+		aged = time.AfterFunc(s.age*9/10+rand.N(s.age/10+1), func() { cancel(errAged) }).Stop //nolint:gosec // not a secret
+	}
 	return ctx, func() {
 		stop()
+		aged()
 		cancel(nil)
 	}
 }
+
+// errAged ends a stream that is as old as its connection may become.
+var errAged = errors.New("the connection has reached its age; connect again")
 
 // beginFollow finds where to begin. What a cursor remembers is compared with what GitLab
 // has; if that differs, a reset is sent, and the log begins anew.
@@ -119,12 +127,12 @@ func (f *traceFollow) run(ctx context.Context) error {
 	}
 }
 
-// leave ends a stream before its log has ended. If the server stops, the caller gets a
+// leave ends a stream before its log has ended. If the server ends it, the caller gets a
 // last event, with the place to go on from.
 func (f *traceFollow) leave(ctx context.Context, err error) error {
-	if errors.Is(context.Cause(ctx), errShutdown) {
+	if why := context.Cause(ctx); errors.Is(why, errShutdown) || errors.Is(why, errAged) {
 		_ = f.heartbeat(live.Event{Size: f.place.at.offset})
-		return errShutdown
+		return why
 	}
 	return err
 }

@@ -135,29 +135,39 @@ func TestFollowNeedsGitLabsYes(t *testing.T) {
 }
 
 // A stream that the server ends tells its place first.
-func TestFollowersLearnTheirPlaceAtTheStop(t *testing.T) {
-	box := sandbox.New()
-	front := httptest.NewServer(box)
-	defer front.Close()
-	api, err := upstream.New(front.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer api.Close()
-	log, logs := quiet()
-	s, err := New(Config{ShutdownTimeout: 10 * time.Millisecond, SpoolMemory: 1 << 20, Recheck: time.Minute, Version: "test"}, api, log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	gw := run(t, s, logs)
-	box.SetTrace(sandbox.JobRunning, logOf(1000))
-	stream := follow(as(t, sandbox.TokenMaintainer), t, gw, &jobgatev1.ReadTraceRequest{JobId: sandbox.JobRunning, Start: &jobgatev1.ReadTraceRequest_TailBytes{TailBytes: 100}})
-	_, cursor := bytesUpTo(t, stream, 100)
-	s.drain()
-	last, err := events(t, stream, nil)
-	failure{codes.Unavailable, "SHUTTING_DOWN", ""}.check(t, err)
-	if len(last) == 0 || last[len(last)-1].GetCursor() != cursor {
-		t.Errorf("last events %v, want the cursor %s", last, cursor)
+func TestFollowersLearnTheirPlaceAtTheEnd(t *testing.T) {
+	for name, c := range map[string]struct {
+		grace, age time.Duration
+	}{"stop": {10 * time.Millisecond, 0}, "age": {time.Minute, 300 * time.Millisecond}} {
+		t.Run(name, func(t *testing.T) {
+			box := sandbox.New()
+			front := httptest.NewServer(box)
+			defer front.Close()
+			api, err := upstream.New(front.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer api.Close()
+			log, logs := quiet()
+			s, err := New(Config{
+				ShutdownTimeout: c.grace, MaxConnectionAge: c.age, SpoolMemory: 1 << 20, Recheck: time.Minute, Version: "test",
+			}, api, log)
+			if err != nil {
+				t.Fatal(err)
+			}
+			gw := run(t, s, logs)
+			box.SetTrace(sandbox.JobRunning, logOf(1000))
+			stream := follow(as(t, sandbox.TokenMaintainer), t, gw, &jobgatev1.ReadTraceRequest{JobId: sandbox.JobRunning, Start: &jobgatev1.ReadTraceRequest_TailBytes{TailBytes: 100}})
+			_, cursor := bytesUpTo(t, stream, 100)
+			if name == "stop" {
+				s.drain()
+			}
+			last, err := events(t, stream, nil)
+			failure{codes.Unavailable, "SHUTTING_DOWN", ""}.check(t, err)
+			if len(last) == 0 || last[len(last)-1].GetCursor() != cursor {
+				t.Errorf("last events %v, want the cursor %s", last, cursor)
+			}
+		})
 	}
 }
 

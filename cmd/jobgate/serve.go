@@ -46,9 +46,10 @@ type serveCmd struct {
 	HTTPKey       string `name:"http-key" group:"tls" placeholder:"FILE" help:"Private key (PEM) of the HTTP listener."`
 	TLSMinVersion string `name:"tls-min-version" group:"tls" placeholder:"1.2|1.3" enum:"1.2,1.3" default:"1.3" help:"Oldest TLS version that is accepted."`
 
-	ShutdownTimeout time.Duration `group:"operation" placeholder:"DURATION" default:"20s" help:"How long calls in progress may go on after SIGTERM."`
-	LogLevel        string        `group:"operation" placeholder:"debug|info|warn|error" enum:"debug,info,warn,error" default:"info" help:"Least severe log lines that are written, to standard error."`
-	LogFormat       string        `group:"operation" placeholder:"text|json" enum:"text,json" default:"text" help:"Form of the log lines."`
+	MaxConnectionAge time.Duration `group:"operation" placeholder:"DURATION" default:"0s" help:"How old a gRPC connection may become before its caller is asked to make another one; followers of logs are told their place in time. 0s is any age."`
+	ShutdownTimeout  time.Duration `group:"operation" placeholder:"DURATION" default:"20s" help:"How long calls in progress may go on after SIGTERM."`
+	LogLevel         string        `group:"operation" placeholder:"debug|info|warn|error" enum:"debug,info,warn,error" default:"info" help:"Least severe log lines that are written, to standard error."`
+	LogFormat        string        `group:"operation" placeholder:"text|json" enum:"text,json" default:"text" help:"Form of the log lines."`
 
 	Sandbox      bool   `group:"sandbox" help:"Serve the built-in sandbox, a small GitLab. Either this or --upstream."`
 	SandboxSeed  uint64 `group:"sandbox" placeholder:"NUMBER" default:"1" help:"Seed of the sandbox's names and numbers."`
@@ -140,7 +141,8 @@ func (c *serveCmd) check(s *settings) (server.Config, *listening, error) {
 		PublicURL: strings.TrimSuffix(c.PublicURL, "/"), TrustedProxies: proxies,
 		SpoolMemory: int64(c.SpoolMemory), SpoolDisk: int64(c.SpoolDisk), SpoolDir: c.SpoolDir,
 		Recheck: c.RecheckInterval, Heartbeat: c.HeartbeatInterval, MaxStreams: c.MaxStreams,
-		ShutdownTimeout: c.ShutdownTimeout, Version: buildVersion(),
+		MaxConnectionAge: c.MaxConnectionAge,
+		ShutdownTimeout:  c.ShutdownTimeout, Version: buildVersion(),
 	}
 	errs := []error{c.checkGitlab(s), c.checkBounds(s), err, errProxies, config.Validate()}
 	return config, l, errors.Join(errs...)

@@ -103,7 +103,8 @@ const (
 	ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED ErrorReason = 29
 	// `CANCELLED`: the caller went away.
 	ErrorReason_ERROR_REASON_CALL_CANCELED ErrorReason = 30
-	// `UNAVAILABLE`: the gateway is stopping. Connect again.
+	// `UNAVAILABLE`: the gateway is stopping, or the connection has reached its age.
+	// Connect again.
 	ErrorReason_ERROR_REASON_SHUTTING_DOWN ErrorReason = 31
 	// `INTERNAL`: the gateway has a bug.
 	ErrorReason_ERROR_REASON_GATEWAY_FAILED ErrorReason = 32
