@@ -40,7 +40,7 @@ func (l *log) fetch(ctx context.Context) {
 		case <-timer.C:
 		case <-l.again:
 		}
-		if f.round() {
+		if f.round() { //nolint:contextcheck // it has it
 			timer.Stop()
 		} else {
 			timer.Reset(f.pace.next(f.cost))

@@ -80,18 +80,12 @@ func as(ctx context.Context, who Who) context.Context {
 // the failure to ask, is the error. Those who ask at the same time ask once.
 func (l *log) permit(ctx context.Context, g *grant) error {
 	for {
-		l.mu.Lock()
-		if g.refused != nil || g.holds(time.Now()) {
-			defer l.mu.Unlock()
-			return g.refused
-		}
-		other := g.checking
-		if other == nil {
-			g.checking = make(chan struct{})
-		}
-		l.mu.Unlock()
-		if other == nil {
+		other, mine, refused := l.settled(g)
+		switch {
+		case mine:
 			return l.check(ctx, g)
+		case other == nil:
+			return refused
 		}
 		select {
 		case <-other:
@@ -99,6 +93,21 @@ func (l *log) permit(ctx context.Context, g *grant) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// settled returns what is known of g: that somebody else is asking, that it is for the
+// caller to ask, or else GitLab's refusal, nil if its yes counts.
+func (l *log) settled(g *grant) (other <-chan struct{}, mine bool, refused error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case g.refused != nil || g.holds(time.Now()):
+		return nil, false, g.refused
+	case g.checking != nil:
+		return g.checking, false, nil
+	}
+	g.checking = make(chan struct{})
+	return nil, true, nil
 }
 
 // check asks GitLab. Whoever calls has made g.checking, which it closes.

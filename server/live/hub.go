@@ -22,7 +22,7 @@ type Config struct {
 	// Recheck is how long GitLab's yes to a credential counts. With 0 nothing is shared:
 	// each reader has a log of its own.
 	Recheck time.Duration
-	// Heartbeat is how often a reader hears that nothing is new.
+	// Heartbeat is how often a reader hears that nothing is new: 30 seconds by default.
 	Heartbeat time.Duration
 }
 
@@ -39,6 +39,9 @@ type Hub struct {
 
 // NewHub makes a Hub whose logs are kept in pool, which stays the caller's.
 func NewHub(gitlab GitLab, pool *spool.Pool, cfg Config) *Hub {
+	if cfg.Heartbeat <= 0 {
+		cfg.Heartbeat = 30 * time.Second
+	}
 	return &Hub{gitlab: gitlab, pool: pool, cfg: cfg, logs: map[int64]*log{}}
 }
 
@@ -56,7 +59,7 @@ type Who struct {
 // it. GitLab is asked for a yes to this credential unless it was just now; its refusal, or
 // that it cannot be asked, is the error, an [*upstream.Error].
 func (h *Hub) Join(ctx context.Context, who Who, jobID, from int64) (*Reader, error) {
-	r := h.enter(who, jobID, from)
+	r := h.enter(who, jobID, from) //nolint:contextcheck // a log outlives who comes first
 	if err := r.log.permit(ctx, r.grant); err != nil {
 		r.Close()
 		return nil, err

@@ -72,9 +72,6 @@ func (r *Reader) Next(ctx context.Context) (Event, error) {
 		if event.Kind != 0 || err != nil {
 			return event, err
 		}
-		if wait == nil {
-			continue
-		}
 		select {
 		case <-wait:
 		case <-ctx.Done():
@@ -83,9 +80,8 @@ func (r *Reader) Next(ctx context.Context) (Event, error) {
 	}
 }
 
-// poll returns what there is to tell now, or what to wait for; neither if it is to be
-// called again. Bytes are told only if that is right at this very moment, so that what
-// took long to get is looked at again.
+// poll returns what there is to tell now, or what to wait for before it is called again.
+// Bytes are told only if that is right at this very moment, however long they took to get.
 func (r *Reader) poll(ctx context.Context) (event Event, wait <-chan struct{}, err error) {
 	l := r.log
 	l.mu.Lock()

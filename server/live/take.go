@@ -1,0 +1,120 @@
+package live
+
+import (
+	"bytes"
+	"io"
+	"sync"
+	"time"
+
+	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
+	"github.com/jobgate/jobgate/upstream"
+)
+
+// compared is how many bytes before the new ones the fetcher asks for again.
+const compared = 256
+
+// buffers are shared by all fetchers, which need one only while they read.
+var buffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
+
+// read appends what is new of the log, and says how much.
+func (f *fetcher) read(g *grant) (grown int64, err error) {
+	f.mu.Lock()
+	if f.pages != f.bytes {
+		f.pages, f.tail, f.empty = f.bytes, nil, false
+	}
+	held := f.size()
+	f.mu.Unlock()
+	asked := time.Now()
+	part := upstream.TraceRange{Offset: held - int64(len(f.tail))}
+	t, err := f.hub.gitlab.Trace(as(f.ctx, g.who), g.who.Project, f.job, part, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = t.Close() }()
+	f.yes(g, asked)
+	grown, err = f.take(t)
+	f.cost = t.Received()
+	f.pace.spend(time.Now(), f.cost)
+	if err == nil && held == 0 {
+		f.none(grown)
+	}
+	return grown, err
+}
+
+// take compares what is held already, and appends the rest as it comes.
+func (f *fetcher) take(t io.Reader) (grown int64, err error) {
+	buf := buffers.Get().(*[64 << 10]byte) //nolint:errcheck,forcetypeassert // nothing else is in it
+	defer buffers.Put(buf)
+	n, err := fill(t, buf[:len(f.tail)])
+	switch {
+	case err != nil && err != io.EOF: //nolint:errorlint // a wrapped one is a log cut short
+		return 0, err
+	case !bytes.Equal(buf[:n], f.tail[:n]):
+		return f.anew(jobgatev1.TraceResetReason_TRACE_RESET_REASON_REWRITTEN), nil
+	case n < len(f.tail):
+		return f.shorter(), nil
+	}
+	f.doubt = false
+	for err == nil {
+		n, err = fill(t, buf[:])
+		grown += int64(n)
+		f.keep(buf[:n])
+	}
+	if err == io.EOF { //nolint:errorlint // as above
+		err = nil
+	}
+	return grown, err
+}
+
+// fill reads until p is full. At the end of the log the error is io.EOF itself.
+func fill(t io.Reader, p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var m int
+		m, err = t.Read(p[n:])
+		n += m
+	}
+	return n, err
+}
+
+// keep appends bytes to the log.
+func (f *fetcher) keep(data []byte) {
+	if len(data) == 0 {
+		return
+	}
+	err := f.pages.Append(data)
+	joined := append(f.tail, data[max(len(data)-compared, 0):]...) //nolint:gocritic // it is cut at once
+	f.tail = append(f.tail[:0], joined[max(len(joined)-compared, 0):]...)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.bytes == f.pages {
+		f.broken = err
+		f.tell()
+	}
+}
+
+// shorter is for a log that has less than is held. While GitLab moves a log into its
+// archive it may have none for a moment, so that only a second look counts, unless the job
+// says that the log was erased.
+func (f *fetcher) shorter() (grown int64) {
+	switch {
+	case f.state.GetErasedAt() != nil:
+		return f.anew(jobgatev1.TraceResetReason_TRACE_RESET_REASON_ERASED)
+	case f.doubt:
+		return f.anew(jobgatev1.TraceResetReason_TRACE_RESET_REASON_TRUNCATED)
+	}
+	f.doubt = true
+	return 0
+}
+
+// none doubts that a job that ran and has ended has no log, for the same reason.
+func (f *fetcher) none(grown int64) {
+	f.doubt = grown == 0 && !f.empty && final(f.state) && f.state.GetStartedAt() != nil && f.state.GetErasedAt() == nil
+	f.empty = grown == 0
+}
+
+// anew begins the log anew, of which nothing is read yet.
+func (f *fetcher) anew(why jobgatev1.TraceResetReason) (grown int64) {
+	f.rewrite(f.pages, why)
+	f.doubt = true
+	return 1
+}
