@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
+	"github.com/jobgate/jobgate/server/inproc"
 	"github.com/jobgate/jobgate/server/live"
 	"github.com/jobgate/jobgate/upstream"
 )
@@ -28,7 +29,7 @@ func (s *traceService) follow(req *jobgatev1.ReadTraceRequest, stream jobgatev1.
 		return err
 	}
 	defer reader.Close()
-	f := &traceFollow{traceRead: r, reader: reader}
+	f := &traceFollow{traceRead: r, reader: reader, inside: inproc.Inside(ctx)}
 	if err := f.heartbeat(live.Event{Size: f.place.at.offset}); err != nil { // it has begun
 		return err
 	}
@@ -109,6 +110,7 @@ type traceFollow struct {
 	*traceRead
 	reader    *live.Reader
 	delivered int64
+	inside    bool // the caller is a face in this process
 }
 
 func (f *traceFollow) run(ctx context.Context) error {
@@ -154,6 +156,12 @@ func (f *traceFollow) send(event live.Event) (done bool, err error) {
 
 func (f *traceFollow) chunk(data []byte) (done bool, err error) {
 	limit := f.req.GetLimit()
+	if limit == 0 {
+		if sent, err := f.sendShared(data); sent {
+			f.delivered += int64(len(data))
+			return false, err
+		}
+	}
 	if limit > 0 {
 		data = data[:min(int64(len(data)), limit-f.delivered)]
 	}

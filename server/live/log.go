@@ -27,6 +27,8 @@ type log struct {
 	changed  chan struct{}           // closed when something below has changed; nil if nobody waits
 	beats    int64                   // how often readers were woken for a heartbeat
 
+	pieces pieces // what readers share
+
 	generation int // of the bytes; a rewritten log is another one
 	why        jobgatev1.TraceResetReason
 	bytes      *spool.Log
@@ -135,6 +137,7 @@ func (l *log) rewrite(bytes *spool.Log, why jobgatev1.TraceResetReason) {
 	l.bytes.Close()
 	l.bytes, l.base, l.why, l.complete = l.hub.pool.NewLog(), 0, why, false
 	l.generation++
+	l.pieces = pieces{}
 	l.tell()
 	l.lookAgain()
 }
