@@ -18,7 +18,7 @@ type place struct {
 
 func newPlace(at cursor) place {
 	at.overlap = 0
-	return place{at: at, last: make([]byte, 0, 2*maxOverlap)}
+	return place{at: at}
 }
 
 // keep notes bytes before the place, without moving it.
