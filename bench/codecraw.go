@@ -6,12 +6,14 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
-// frame is a message as bytes. A frame that is received calls visit, if set,
-// with bytes that are valid during the call only; else it just counts them.
+// frame is a message as bytes. A frame that is received calls visit or view,
+// if set, view with bytes that are valid during the call only; else it just counts them.
+// view gets them where they are, in pieces.
 type frame struct {
 	data  []byte
 	size  int
 	visit func([]byte) error
+	view  func(mem.BufferSlice) error
 }
 
 // relay is a message to be sent as it is; it is freed once it is written.
@@ -39,6 +41,9 @@ func (c rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
 		return fmt.Errorf("raw codec: %T", v)
 	}
 	f.size = data.Len()
+	if f.view != nil {
+		return f.view(data)
+	}
 	if f.visit == nil {
 		return nil
 	}

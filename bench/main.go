@@ -29,6 +29,7 @@ type bench struct {
 	callers  int
 	roundCPU time.Duration
 	logSize  int64
+	idle     int // idle followers
 	profiles string
 	root     string
 	dir      string // temporary
@@ -37,6 +38,9 @@ type bench struct {
 	binary   string // the gateway
 	upstream *peer
 	peers    []*peer
+
+	followSize   int64 // of a log that is followed
+	followedJobs int64 // so many so far
 }
 
 func main() {
@@ -59,11 +63,13 @@ func run() error {
 	flag.StringVar(&b.profiles, "cpuprofile", "", "directory for a CPU profile of each row and peer")
 	flag.StringVar(&b.root, "root", "..", "the gateway's source")
 	flag.Int64Var(&cfg.logSize, "log-bytes", 1<<30, "size of the log")
+	flag.Int64Var(&b.followSize, "follow-bytes", 16<<20, "size of the log that is sent to 1,000 followers")
+	flag.IntVar(&b.idle, "idle-followers", idleN, "followers of a log that does not grow")
 	names := flag.String("peers", "gateway,floor,memory,clientgo,vanguard", "who is measured over gRPC; relay can be added")
 	restNames := flag.String("rest-peers", "gateway,proxy,nginx,grpc-gateway", "who is measured over REST; pooledproxy can be added")
-	match := flag.String("run", ".", "rows to measure: a regular expression for current/GetJob, zone/list20, seed/list100, rest/list100, rest/log, link, codec, …")
-	quick := flag.Bool("quick", false, "a look: 2 rounds of 200 ms, a log of 64 MiB")
-	limit := flag.Duration("timeout", 40*time.Minute, "the run ends after this long at the latest")
+	match := flag.String("run", ".", "rows to measure: a regular expression for current/GetJob, zone/list20, seed/list100, rest/list100, rest/log, follow/fanout, follow/upstream, follow/idle, follow/latency, link, codec, …")
+	quick := flag.Bool("quick", false, "a look: 2 rounds of 200 ms, a log of 64 MiB, one of 2 MiB to followers, 1,000 idle followers")
+	limit := flag.Duration("timeout", 60*time.Minute, "the run ends after this long at the latest")
 	roleName := flag.String("role", "", "for internal use: be one of the servers")
 	flag.StringVar(&cfg.upstream, "upstream", "", "for internal use: address of the fake upstream")
 	flag.Parse()
@@ -72,9 +78,10 @@ func run() error {
 	}
 	if *quick {
 		b.rounds, b.roundCPU, cfg.logSize = 2, 200*time.Millisecond, 64<<20
+		b.followSize, b.idle = 2<<20, 1000
 	}
-	if b.rounds < 1 || b.callers < 1 || cfg.logSize < 1 {
-		return errors.New("rounds, callers and log-bytes are at least 1")
+	if b.rounds < 1 || b.callers < 1 || cfg.logSize < 1 || b.followSize < 1 || b.idle < 1 {
+		return errors.New("rounds, callers, log-bytes, follow-bytes and idle-followers are at least 1")
 	}
 	var err error
 	if b.match, err = regexp.Compile(*match); err != nil {
@@ -118,6 +125,10 @@ func (b *bench) run(ctx context.Context, names, restNames []string) (err error) 
 		{"", func(ctx context.Context) error { return b.runREST(ctx, restNames) }},
 		{"", b.runCache},
 		{"rest/log", func(ctx context.Context) error { return b.runLog(ctx, restLog) }},
+		{"follow/fanout", b.followed(b.runFanout)},
+		{"follow/upstream", b.followed(b.runShare)},
+		{"follow/idle", b.followed(b.runIdle)},
+		{"follow/latency", b.followed(b.runLatency)},
 		{"link", b.runLink},
 		{"codec", b.runCodec},
 	}

@@ -39,6 +39,7 @@ var roles = map[string]role{
 	grpcGatewayName: serveGRPCGateway,
 	cachedName:      serveCached,
 	uncachedName:    serveUncached,
+	fanoutName:      serveFanout,
 }
 
 // announcement is the line that a role prints once it listens.

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/jobgate/jobgate/bench/payload"
@@ -29,7 +30,9 @@ type fakeUpstream struct {
 	unchanged map[string][]byte // the same to 304, where answers have an ETag
 	saved     atomic.Int64      // how often that was answered
 	logSize   int64
-	log       []byte // the block that the log repeats
+	log       []byte   // the block that the log repeats
+	running   []byte   // a job that runs
+	followed  sync.Map // its number as text, to *followed
 }
 
 // newFakeUpstream prepares every answer.
@@ -52,6 +55,10 @@ func newFakeUpstream(logSize int64) (*fakeUpstream, error) {
 		}
 	}
 	if err := u.addLists(payload.Variants[0].WithETag(), true); err != nil {
+		return nil, err
+	}
+	var err error
+	if u.running, err = runningJob(); err != nil {
 		return nil, err
 	}
 	for i := range payload.Count {
@@ -187,6 +194,16 @@ func readRequest(in *bufio.Reader) (request, error) {
 // respond writes the answer to one request.
 func (u *fakeUpstream) respond(conn net.Conn, r request) error {
 	path, query, _ := strings.Cut(r.target, "?")
+	if job, ok := strings.CutPrefix(path, followJobs); ok {
+		return u.respondFollow(conn, r.method, job, query)
+	}
+	if path == followControl {
+		said, err := u.control(query)
+		if err == nil {
+			_, err = conn.Write(answer(200, "application/json", "", said))
+		}
+		return err
+	}
 	if job, isLog := strings.CutSuffix(path, "/trace"); isLog {
 		return u.respondLog(conn, r.method, job[strings.LastIndexByte(job, '/')+1:], query)
 	}

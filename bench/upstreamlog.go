@@ -36,13 +36,24 @@ func (u *fakeUpstream) respondLog(conn net.Conn, method, job, query string) erro
 	if err != nil {
 		return err
 	}
-	from, to := int64(0), u.logSize
-	if n, err := strconv.ParseInt(values.Get("byte_offset"), 10, 64); err == nil {
-		from = min(n, u.logSize)
+	from, to := slice(values, u.logSize)
+	return u.writeLog(conn, method, job, from, to)
+}
+
+// slice is the part of a log of that size that a query asks for.
+func slice(query url.Values, size int64) (from, to int64) {
+	to = size
+	if n, err := strconv.ParseInt(query.Get("byte_offset"), 10, 64); err == nil {
+		from = min(n, size)
 	}
-	if n, err := strconv.ParseInt(values.Get("byte_limit"), 10, 64); err == nil {
-		to = min(from+n, u.logSize)
+	if n, err := strconv.ParseInt(query.Get("byte_limit"), 10, 64); err == nil {
+		to = min(from+n, size)
 	}
+	return from, to
+}
+
+// writeLog answers a part of a log.
+func (u *fakeUpstream) writeLog(conn net.Conn, method, job string, from, to int64) error {
 	head := fmt.Sprintf("HTTP/1.1 200 \r\nDate: Wed, 04 Mar 2026 10:25:00 GMT\r\nContent-Type: text/plain\r\n"+
 		"Content-Disposition: infile; filename=\"%s.log\"\r\nX-Request-Id: 01JNG9Q0Z6\r\nContent-Length: %d\r\n\r\n", job, to-from)
 	if _, err := conn.Write([]byte(head)); err != nil || method == "HEAD" {
