@@ -15,8 +15,8 @@
 //
 // # What is tried again
 //
-// UNAVAILABLE, a reset of the connection or of the stream, and a stream that ends without
-// its end event. The wait between tries grows from 100 milliseconds to 30 seconds, the
+// UNAVAILABLE, RESOURCE_EXHAUSTED that tells for how long (GitLab's rate limit), a reset of
+// the connection or of the stream, and a stream that ends without its end event. The wait between tries grows from 100 milliseconds to 30 seconds, the
 // later half of each at random, and comes on top of what the gateway asks for (RetryInfo);
 // see [Backoff]. More of the log sets it back, and so does a stream that has lived as long
 // as the longest wait. A log that is followed is tried for ever, another eight times in a

@@ -53,6 +53,8 @@ func passing(err error) bool {
 		return false
 	case s.Code() == codes.Unavailable:
 		return true
+	case s.Code() == codes.ResourceExhausted: // GitLab's limit, which tells for how long; not that of streams
+		return asked(err) > 0
 	case s.Code() == codes.PermissionDenied: // what INADEQUATE_SECURITY becomes
 		return false
 	}

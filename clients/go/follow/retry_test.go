@@ -62,7 +62,8 @@ func TestWhatIsTriedAgain(t *testing.T) {
 		"PERMISSION_DENIED":                   {status.Error(codes.PermissionDenied, "no"), false},
 		"UNAUTHENTICATED":                     {status.Error(codes.Unauthenticated, "no"), false},
 		"UNIMPLEMENTED":                       {status.Error(codes.Unimplemented, "no"), false},
-		"RESOURCE_EXHAUSTED":                  {detailed(codes.ResourceExhausted, "UPSTREAM_LIMITED", time.Second), false},
+		"RESOURCE_EXHAUSTED, for a while":     {detailed(codes.ResourceExhausted, "UPSTREAM_LIMITED", time.Second), true},
+		"RESOURCE_EXHAUSTED":                  {detailed(codes.ResourceExhausted, "TOO_MANY_STREAMS", 0), false},
 		"CANCELLED":                           {detailed(codes.Canceled, "CALL_CANCELED", 0), false},
 	}
 	for name, tt := range tests {
