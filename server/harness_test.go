@@ -90,6 +90,22 @@ func newGateway(t *testing.T, gitlab http.Handler, opts ...upstream.Option) *gat
 
 func newGatewayAt(t *testing.T, url string, opts ...upstream.Option) *gateway {
 	t.Helper()
+	gw, _ := configured(t, url, Config{ShutdownTimeout: time.Minute}, opts...)
+	return gw
+}
+
+// shortLived is a gateway that gives calls no time when it stops.
+func shortLived(t *testing.T, gitlab http.Handler) *gateway {
+	t.Helper()
+	front := httptest.NewServer(gitlab)
+	t.Cleanup(front.Close)
+	gw, _ := configured(t, front.URL, Config{ShutdownTimeout: 10 * time.Millisecond})
+	return gw
+}
+
+// configured is a gateway with settings of the test's own.
+func configured(t *testing.T, url string, cfg Config, opts ...upstream.Option) (*gateway, *Server) {
+	t.Helper()
 	api, err := upstream.New(url, opts...)
 	if err != nil {
 		t.Fatal(err)
@@ -97,11 +113,12 @@ func newGatewayAt(t *testing.T, url string, opts ...upstream.Option) *gateway {
 	t.Cleanup(api.Close)
 	logs := newLogBuffer()
 	log := slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	s, err := New(Config{ShutdownTimeout: time.Minute, SpoolMemory: 64 << 20, Recheck: 30 * time.Second, Version: "test"}, api, log)
+	cfg.SpoolMemory, cfg.Recheck, cfg.Version = 64<<20, 30*time.Second, "test"
+	s, err := New(cfg, api, log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return run(t, s, logs)
+	return run(t, s, logs), s
 }
 
 func run(t *testing.T, s *Server, logs *logBuffer) *gateway {

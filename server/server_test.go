@@ -153,19 +153,7 @@ func TestStopEndsWhatOutlastsTheGrace(t *testing.T) {
 		close(reached)
 		<-r.Context().Done()
 	})
-	front := httptest.NewServer(box)
-	defer front.Close()
-	api, err := upstream.New(front.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer api.Close()
-	log, logs := quiet()
-	s, err := New(Config{ShutdownTimeout: 10 * time.Millisecond, Version: "test"}, api, log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	gw := run(t, s, logs)
+	gw := shortLived(t, box)
 	stream, err := gw.traces.ReadTrace(t.Context(), &jobgatev1.ReadTraceRequest{Project: "1", JobId: 7})
 	if err != nil {
 		t.Fatal(err)
@@ -182,22 +170,10 @@ func TestStopEndsWhatOutlastsTheGrace(t *testing.T) {
 // A write that GitLab has, and that the stop cuts off, is not told as never sent.
 func TestStopTellsOfWritesThatWereSent(t *testing.T) {
 	reached := make(chan struct{})
-	front := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	gw := shortLived(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		close(reached)
 		<-r.Context().Done()
 	}))
-	defer front.Close()
-	api, err := upstream.New(front.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer api.Close()
-	log, logs := quiet()
-	s, err := New(Config{ShutdownTimeout: 10 * time.Millisecond, Version: "test"}, api, log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	gw := run(t, s, logs)
 	result := make(chan error, 1)
 	go func() { result <- cancelJob.rpc(context.Background(), gw) }()
 	<-reached
@@ -221,22 +197,10 @@ func TestStopEndsRESTCalls(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			reached := make(chan struct{})
-			front := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			gw := shortLived(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				close(reached)
 				<-r.Context().Done()
 			}))
-			defer front.Close()
-			api, err := upstream.New(front.URL)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer api.Close()
-			log, logs := quiet()
-			s, err := New(Config{ShutdownTimeout: 10 * time.Millisecond, Version: "test"}, api, log)
-			if err != nil {
-				t.Fatal(err)
-			}
-			gw := run(t, s, logs)
 			stopped := make(chan error, 1)
 			go func() {
 				<-reached

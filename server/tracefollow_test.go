@@ -143,19 +143,7 @@ func TestFollowersLearnTheirPlaceAtTheEnd(t *testing.T) {
 			box := sandbox.New()
 			front := httptest.NewServer(box)
 			defer front.Close()
-			api, err := upstream.New(front.URL)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer api.Close()
-			log, logs := quiet()
-			s, err := New(Config{
-				ShutdownTimeout: c.grace, MaxConnectionAge: c.age, SpoolMemory: 1 << 20, Recheck: time.Minute, Version: "test",
-			}, api, log)
-			if err != nil {
-				t.Fatal(err)
-			}
-			gw := run(t, s, logs)
+			gw, s := configured(t, front.URL, Config{ShutdownTimeout: c.grace, MaxConnectionAge: c.age})
 			box.SetTrace(sandbox.JobRunning, logOf(1000))
 			stream := follow(as(t, sandbox.TokenMaintainer), t, gw, &jobgatev1.ReadTraceRequest{JobId: sandbox.JobRunning, Start: &jobgatev1.ReadTraceRequest_TailBytes{TailBytes: 100}})
 			_, cursor := bytesUpTo(t, stream, 100)
