@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"google.golang.org/grpc/codes"
@@ -183,20 +184,20 @@ func lineStart(log []byte, n int) int64 {
 
 // A tail of a new GitLab costs little more than the tail.
 func TestTailReadsLittle(t *testing.T) {
-	var bytesRead int
+	var bytesRead atomic.Int64
 	log := lines(20_000_000)
 	gw := newGateway(t, slicingLog(log, &bytesRead))
 	stream, err := gw.traces.ReadTrace(as(t, canary), &jobgatev1.ReadTraceRequest{Project: "1", JobId: 7, Start: &jobgatev1.ReadTraceRequest_TailLines{TailLines: 1000}})
 	if _, err := events(t, stream, err); err != nil {
 		t.Fatal(err)
 	}
-	if bytesRead > 1<<20 {
-		t.Errorf("read %d bytes of a log of %d", bytesRead, len(log))
+	if n := bytesRead.Load(); n > 1<<20 {
+		t.Errorf("read %d bytes of a log of %d", n, len(log))
 	}
 }
 
 // slicingLog is a GitLab with one running job, whose log it sends in parts if asked.
-func slicingLog(log []byte, sent *int) http.Handler {
+func slicingLog(log []byte, sent *atomic.Int64) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasSuffix(r.URL.Path, "/trace") {
 			answer(200, asJSON, `{"id":7,"status":"running"}`).ServeHTTP(w, r)
@@ -211,7 +212,7 @@ func slicingLog(log []byte, sent *int) http.Handler {
 		}
 		w.Header().Set("Content-Type", asText)
 		n, _ := w.Write(part)
-		*sent += n
+		sent.Add(int64(n))
 	})
 }
 
