@@ -40,6 +40,17 @@ func ask(t *testing.T, base, method, path string, header ...string) restAnswer {
 // send does so with a body.
 func send(t *testing.T, base, method, path, sent string, header ...string) restAnswer {
 	t.Helper()
+	got, err := sendBroken(t, base, method, path, sent, header...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// sendBroken does so and reads what comes, also of an answer that breaks off: that is the
+// error.
+func sendBroken(t *testing.T, base, method, path, sent string, header ...string) (restAnswer, error) {
+	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, base+"/api/v4"+path, strings.NewReader(sent))
 	if err != nil {
 		t.Fatal(err)
@@ -53,10 +64,7 @@ func send(t *testing.T, base, method, path, sent string, header ...string) restA
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return restAnswer{resp.StatusCode, resp.Header, string(body)}
+	return restAnswer{resp.StatusCode, resp.Header, string(body)}, err
 }
 
 // wantOwn asserts a failure that is the gateway's own.
@@ -117,9 +125,9 @@ func TestOddAnswersOverREST(t *testing.T) {
 	})
 	gw := newGateway(t, short)
 	for _, r := range []request{getJob, cancelJob, {nil, "GET", getJob.path + "/"}} {
-		resp, body, err := r.raw(t, gw)
-		if err == nil || resp.StatusCode != http.StatusForbidden || body != `{"message":"403 For` || resp.Header["Content-Type"] != nil {
-			t.Errorf("%s: %v %q, %v", r.method, resp, body, err)
+		got, err := sendBroken(t, gw.url, r.method, r.path, "")
+		if err == nil || got.status != http.StatusForbidden || got.body != `{"message":"403 For` || got.header["Content-Type"] != nil {
+			t.Errorf("%s: %v, %v", r.method, got, err)
 		}
 	}
 	gw = newGateway(t, answer(200, asJSON, "squeezed", "Content-Encoding", "br"))
@@ -143,20 +151,4 @@ func TestOddAnswersOverREST(t *testing.T) {
 	if got := getJob.overREST(t, gw); got.header.Get("Location") != elsewhere || got.body != elsewhere {
 		t.Errorf("a redirect to the same path: %v", got)
 	}
-}
-
-// raw makes the call and reads what comes, also of an answer that breaks off.
-func (r request) raw(t *testing.T, gw *gateway) (*http.Response, string, error) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), r.method, gw.url+"/api/v4"+r.path, http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(resp.Body)
-	return resp, string(body), err
 }

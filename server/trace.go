@@ -31,9 +31,6 @@ type traceService struct {
 // maxChunk is how many bytes of a log one event holds.
 const maxChunk = 256 << 10
 
-// largestSlice is the largest part of a log that GitLab sends; contract section 10.
-const largestSlice = 512_000
-
 // chunks are the buffers that logs pass through, one per stream.
 var chunks sync.Pool
 
@@ -161,7 +158,7 @@ func (r *traceRead) openAt(ctx context.Context, offset, compared int64) error {
 		part.Limit = min(r.req.GetLimit(), math.MaxInt64-compared) + compared
 	}
 	if _, ok := r.req.GetStart().(*jobgatev1.ReadTraceRequest_Offset); ok || r.req.GetStart() == nil {
-		part.HasOffset, part.HasLimit = ok, part.Limit > 0 && part.Limit <= largestSlice
+		part.HasOffset, part.HasLimit = ok, part.Limit > 0 && part.Limit <= upstream.MaxSlice
 	}
 	log, err := r.api.Trace(ctx, r.req.GetProject(), r.req.GetJobId(), part, r.req.GetExtraParameters())
 	if err != nil {

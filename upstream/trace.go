@@ -11,8 +11,8 @@ import (
 	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
 )
 
-// maxSlice is the largest `byte_limit` that GitLab takes; contract section 10.
-const maxSlice = 512_000
+// MaxSlice is the largest `byte_limit` that GitLab takes; contract section 10.
+const MaxSlice = 512_000
 
 // TraceRange is the part of a log to read. The zero TraceRange is all of it.
 type TraceRange struct {
@@ -80,7 +80,7 @@ func (l *logCall) invalid(field, rule string) error {
 // caller's own word.
 func (l *logCall) read(ctx context.Context, part TraceRange) (t *TraceReader, err error) {
 	ask := part
-	if part.Limit > maxSlice && !part.HasLimit {
+	if part.Limit > MaxSlice && !part.HasLimit {
 		ask.Limit = 0
 	}
 	switch {

@@ -53,7 +53,7 @@ func (c *Client) TraceTail(
 
 // seekTail finds the tail by reading parts of the log.
 func (l *logCall) seekTail(ctx context.Context, tail Tail, size int64) (offset int64, err error) {
-	buf := make([]byte, maxSlice)
+	buf := make([]byte, MaxSlice)
 	if size >= 0 {
 		offset, err = l.seekLines(ctx, tail.Lines, size, buf)
 		if !errors.Is(err, errLogShrank) {
@@ -73,7 +73,7 @@ func (l *logCall) seekTail(ctx context.Context, tail Tail, size int64) (offset i
 // findSize gallops until a byte is beyond the end, bisects until the end is within
 // one slice, and reads that. The log may grow meanwhile.
 func (l *logCall) findSize(ctx context.Context, buf []byte) (int64, error) {
-	inside, outside := int64(0), int64(maxSlice)
+	inside, outside := int64(0), int64(MaxSlice)
 	for {
 		if outside > beyondLogs {
 			l.slices.forget()
@@ -88,7 +88,7 @@ func (l *logCall) findSize(ctx context.Context, buf []byte) (int64, error) {
 		}
 		inside, outside = outside, outside*2
 	}
-	for outside-inside > maxSlice {
+	for outside-inside > MaxSlice {
 		middle := inside + (outside-inside)/2
 		there, err := l.hasByte(ctx, middle)
 		if err != nil {
@@ -135,7 +135,7 @@ func (l *logCall) seekLines(ctx context.Context, lines int, size int64, buf []by
 				return start + int64(i) + 1, nil
 			}
 		}
-		end, slice = start, min(slice*2, maxSlice)
+		end, slice = start, min(slice*2, MaxSlice)
 	}
 	return 0, nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
+	"github.com/jobgate/jobgate/upstream"
 )
 
 // logPart is the part of a log that a request asks for; the zero logPart is all.
@@ -20,9 +21,6 @@ type logPart struct {
 	follow    bool   // up to the end of the job
 	form      string // the content type of the events that are asked for, "" for the bytes alone
 }
-
-// largestSlice is the largest `byte_limit`; contract section 10.
-const largestSlice = 512_000
 
 // part reads `byte_offset` and `byte_limit`, and else the Range header, which GitLab has
 // not. It returns the other parameters. Values that GitLab refuses do not fit.
@@ -48,7 +46,7 @@ func (x *exchange) part() (others []param, part logPart, ok bool) {
 		} else {
 			part.limit = n
 		}
-		if n < 0 || limit && (n == 0 || n > largestSlice) {
+		if n < 0 || limit && (n == 0 || n > upstream.MaxSlice) {
 			return nil, logPart{}, false
 		}
 		given = true
