@@ -3,7 +3,6 @@ package server
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/jobgate/jobgate/server/spool"
 	"github.com/jobgate/jobgate/upstream"
 	"github.com/jobgate/jobgate/upstream/gitlabjson"
 )
@@ -56,32 +55,4 @@ func (c cacheCollector) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(cacheAnswers, prometheus.CounterValue, float64(s.Hits), "hit")
 	ch <- prometheus.MustNewConstMetric(cacheAnswers, prometheus.CounterValue, float64(s.Misses), "miss")
 	ch <- prometheus.MustNewConstMetric(cacheEvicted, prometheus.CounterValue, float64(s.Evicted))
-}
-
-// logCollector tells what the streams of logs take.
-type logCollector struct {
-	streams *streamLimit
-	pool    *spool.Pool
-}
-
-var (
-	logStreams   = prometheus.NewDesc("jobgate_log_streams", "Streams of logs that callers have open.", nil, nil)
-	logsFollowed = prometheus.NewDesc("jobgate_logs_followed", "Logs that are being followed, each by one reader of GitLab.", nil, nil)
-	spoolBytes   = prometheus.NewDesc("jobgate_spool_bytes", "Bytes of logs that are kept, by place.", []string{"place"}, nil)
-	spoolEvicted = prometheus.NewDesc("jobgate_spool_evicted_bytes_total", "Bytes of logs that were dropped for want of room.", nil, nil)
-)
-
-func (logCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{logStreams, logsFollowed, spoolBytes, spoolEvicted} {
-		ch <- d
-	}
-}
-
-func (c logCollector) Collect(ch chan<- prometheus.Metric) {
-	s := c.pool.Stats()
-	ch <- prometheus.MustNewConstMetric(logStreams, prometheus.GaugeValue, float64(c.streams.count()))
-	ch <- prometheus.MustNewConstMetric(logsFollowed, prometheus.GaugeValue, float64(s.Logs))
-	ch <- prometheus.MustNewConstMetric(spoolBytes, prometheus.GaugeValue, float64(s.Memory), "memory")
-	ch <- prometheus.MustNewConstMetric(spoolBytes, prometheus.GaugeValue, float64(s.Disk), "disk")
-	ch <- prometheus.MustNewConstMetric(spoolEvicted, prometheus.CounterValue, float64(s.Evicted))
 }

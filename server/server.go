@@ -86,7 +86,7 @@ func New(cfg Config, api *upstream.Client, log *slog.Logger) (*Server, error) {
 		return nil, err
 	}
 	s.http = httpServer(life, log, httpFace(s.health, face), cfg.HTTPTLS)
-	s.admin = httpServer(life, log, adminFace(s.health, cfg.Version, cacheCollector{api}, logCollector{traces.streams, pool}), nil)
+	s.admin = httpServer(life, log, adminFace(s.health, cfg.Version, cacheCollector{api}, logCollector{traces.streams, pool, s.hub}), nil)
 	return s, nil
 }
 
@@ -190,7 +190,7 @@ func (s *Server) stop() {
 	}
 	s.abort(errShutdown)
 	_ = s.http.Close()
-	s.hub.Wait()
+	s.hub.Close()
 	_ = s.pool.Close()
 	_ = s.admin.Close() // last: it is what tells about the stop
 }

@@ -146,6 +146,8 @@ func (f *traceFollow) send(event live.Event) (done bool, err error) {
 		return f.chunk(event.Data)
 	case live.Reset:
 		return false, f.anew(event.Why)
+	case live.Gap:
+		return false, f.gap(event)
 	case live.Heartbeat:
 		return false, f.heartbeat(event)
 	case live.End:
@@ -173,6 +175,15 @@ func (f *traceFollow) chunk(data []byte) (done bool, err error) {
 		return true, f.sendEnd(f.delivered)
 	}
 	return false, nil
+}
+
+// gap passes over bytes. Of what is before the place nothing is known then.
+func (f *traceFollow) gap(event live.Event) error {
+	f.place = newPlace(cursor{instance: f.instance, job: f.req.GetJobId(), offset: event.Next})
+	return f.stream.Send(&jobgatev1.ReadTraceResponse{
+		Event:  &jobgatev1.ReadTraceResponse_Gap{Gap: &jobgatev1.TraceGap{Offset: event.Offset, NextOffset: event.Next}},
+		Cursor: f.place.cursor(),
+	})
 }
 
 func (f *traceFollow) heartbeat(event live.Event) error {

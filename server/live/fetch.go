@@ -31,8 +31,12 @@ type fetcher struct {
 // complete is left alone, until somebody doubts it.
 func (l *log) fetch(ctx context.Context) {
 	f := &fetcher{log: l, ctx: ctx, pace: newPace(time.Now()), askJob: true}
+	defer l.hub.keep(f)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	if f.begin() {
+		timer.Stop()
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -46,6 +50,14 @@ func (l *log) fetch(ctx context.Context) {
 			timer.Reset(f.pace.next(f.cost))
 		}
 	}
+}
+
+// begin takes over what is kept of the log, and says whether nobody needs to look.
+func (f *fetcher) begin() (complete bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.pages, f.tail = f.bytes, f.log.tail
+	return f.complete
 }
 
 // round looks once, and says whether the log is complete. If GitLab refuses the
@@ -119,6 +131,10 @@ func (f *fetcher) settle(asked time.Time, complete bool) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asked = asked
+	if f.stale && !f.doubt {
+		f.stale = false
+		f.tell()
+	}
 	if !complete || f.bytes != f.pages {
 		return false
 	}
@@ -128,6 +144,7 @@ func (f *fetcher) settle(asked time.Time, complete bool) bool {
 }
 
 func (f *fetcher) getJob(g *grant) error {
+	f.hub.count.jobs.Add(1)
 	answer, err := f.hub.gitlab.GetJob(as(f.ctx, g.who), &jobgatev1.GetJobRequest{Project: g.who.Project, JobId: f.job})
 	if err != nil {
 		return err

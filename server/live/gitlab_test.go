@@ -31,6 +31,7 @@ type fakeGitLab struct {
 	empty    int            // so many answers of logs are empty
 	flaky    func() bool    // whether an answer is a 502
 	delay    time.Duration  // before each answer
+	hole     [2]int         // from and to where the log is lost, though it goes on behind
 	cost     cost
 	versions [][]byte // what the log was before it was rewritten
 }
@@ -164,6 +165,9 @@ func (g *fakeGitLab) trace(r *http.Request, check bool) *http.Response {
 		query := r.URL.Query()
 		if n, err := strconv.Atoi(query.Get("byte_offset")); err == nil {
 			body = body[min(n, len(body)):]
+			if n < g.hole[1] {
+				body = body[:min(max(g.hole[0]-n, 0), len(body))]
+			}
 		}
 		if n, err := strconv.Atoi(query.Get("byte_limit")); err == nil {
 			body = body[:min(n, len(body))]

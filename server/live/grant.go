@@ -35,7 +35,11 @@ func (l *log) yes(g *grant, asked time.Time) {
 	if !g.holds(time.Now()) {
 		l.tell()
 	}
-	g.until, g.renew = until, until.Add(-interval/10-rand.N(interval/10)) //nolint:gosec // not a secret
+	early := interval/50 + rand.N(interval/50+1) //nolint:gosec // not a secret
+	if g.until.IsZero() {
+		early += rand.N(interval/4 + 1) //nolint:gosec // or those who came together would ask together for ever
+	}
+	g.until, g.renew = until, until.Add(-early)
 }
 
 // refuse ends the readers of a credential.
@@ -116,6 +120,7 @@ func (l *log) check(ctx context.Context, g *grant) error {
 	held := l.size()
 	l.mu.Unlock()
 	asked := time.Now()
+	l.hub.count.checks.Add(1)
 	err := l.hub.gitlab.TraceAllowed(as(ctx, g.who), g.who.Project, l.job, held)
 	switch {
 	case err == nil:
@@ -128,8 +133,11 @@ func (l *log) check(ctx context.Context, g *grant) error {
 	close(g.checking)
 	g.checking = nil
 	if err != nil {
-		tenth := l.hub.interval() / 10
-		g.renew = time.Now().Add(tenth + rand.N(tenth)) //nolint:gosec // not a secret
+		wait := l.hub.interval() / 10
+		if g.holds(time.Now()) {
+			wait /= 10 // so that nobody waits if GitLab has only stumbled
+		}
+		g.renew = time.Now().Add(wait + rand.N(wait+1)) //nolint:gosec // not a secret
 	}
 	return err
 }

@@ -162,3 +162,36 @@ func TestNoStall(t *testing.T) {
 		}
 	})
 }
+
+// TestChecksAreFew proves that each credential is checked once in an interval, and not all
+// at the same time.
+func TestChecksAreFew(t *testing.T) {
+	const names, intervals = 8, 40
+	inWorld(t, options{recheck: minute}, func(t *testing.T, w *world) {
+		t.Helper()
+		w.grow(1000)
+		var all []*follower
+		for i := range names {
+			all = append(all, w.follow(token(string(rune('a'+i))), 0, nil))
+		}
+		later(time.Second)
+		most := 0
+		_, last := w.spent()
+		for range intervals * 60 {
+			later(time.Second)
+			_, checks := w.spent()
+			most = max(most, checks-last)
+			last = checks
+		}
+		if last > names*(intervals*105/100+2) || last < (names-1)*(intervals-1) {
+			t.Errorf("%d checks of %d credentials in %d intervals", last, names, intervals)
+		}
+		if most == names {
+			t.Errorf("all %d were checked within a second", most)
+		}
+		w.end("success")
+		for _, f := range all {
+			f.wantLog(t, w.content())
+		}
+	})
+}

@@ -52,7 +52,7 @@ func inWorld(t *testing.T, o options, run func(t *testing.T, w *world)) {
 		}
 		w.hub = NewHub(client, w.pool, Config{Recheck: o.recheck, Heartbeat: 30 * time.Second})
 		run(t, w)
-		w.hub.Wait()
+		w.hub.Close()
 		if s := w.pool.Stats(); s.Logs != 0 || s.Memory != 0 {
 			t.Errorf("left behind: %+v", s)
 		}
@@ -96,9 +96,11 @@ type follower struct {
 	got    []byte // since the last reset
 	sum    uint64
 	n      int64
+	max    int64         // of n, over all resets
 	last   time.Time     // when the last byte came
 	gap    time.Duration // the longest time without one
 	resets []jobgatev1.TraceResetReason
+	holes  [][2]int64
 	beats  int
 	err    error // nil after End
 	ended  bool
@@ -136,7 +138,7 @@ func (f *follower) run(ctx context.Context, w *world, who Who) error {
 		if event.Kind == Chunk && event.Offset != at {
 			return errWrongPlace
 		}
-		at = event.Offset + int64(len(event.Data))
+		at = max(event.Offset+int64(len(event.Data)), event.Next)
 		f.note(event)
 		switch {
 		case event.Kind == End:
@@ -157,6 +159,8 @@ func (f *follower) note(event Event) {
 	case Reset:
 		f.resets = append(f.resets, event.Why)
 		f.got, f.sum, f.n, f.from = nil, 0, 0, 0
+	case Gap:
+		f.holes = append(f.holes, [2]int64{event.Offset, event.Next})
 	case Heartbeat:
 		f.beats++
 	case End:
@@ -170,6 +174,7 @@ func (f *follower) take(data []byte) {
 	}
 	f.sum = crc64.Update(f.sum, table, data)
 	f.n += int64(len(data))
+	f.max = max(f.max, f.n)
 	if now := time.Now(); f.last.IsZero() {
 		f.last = now
 	} else {

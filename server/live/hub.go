@@ -31,10 +31,14 @@ type Hub struct {
 	gitlab GitLab
 	pool   *spool.Pool
 	cfg    Config
+	count  counters
 
-	mu   sync.Mutex
-	logs map[int64]*log // by job; only those that are shared
-	runs sync.WaitGroup // the goroutines of all logs
+	mu     sync.Mutex
+	logs   map[int64]*log  // by job; only those that are shared
+	kept   map[int64]*kept // by job; finished ones that nobody reads
+	order  []int64         // of those, the one that was left first is first
+	closed bool
+	runs   sync.WaitGroup // the goroutines of all logs
 }
 
 // NewHub makes a Hub whose logs are kept in pool, which stays the caller's.
@@ -42,12 +46,27 @@ func NewHub(gitlab GitLab, pool *spool.Pool, cfg Config) *Hub {
 	if cfg.Heartbeat <= 0 {
 		cfg.Heartbeat = 30 * time.Second
 	}
-	return &Hub{gitlab: gitlab, pool: pool, cfg: cfg, logs: map[int64]*log{}}
+	return &Hub{gitlab: gitlab, pool: pool, cfg: cfg, logs: map[int64]*log{}, kept: map[int64]*kept{}}
 }
 
-// Wait returns when all logs have ended, which they do with their last reader. Nobody may
-// join any more.
-func (h *Hub) Wait() { h.runs.Wait() }
+// Close returns when all logs have ended, which they do with their last reader, and gives
+// back what is kept. Nobody may join any more.
+func (h *Hub) Close() {
+	h.runs.Wait()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closed = true
+	for len(h.order) > 0 {
+		h.forget(h.order[0])
+	}
+}
+
+// Holds says whether the log of a job is being followed, or kept.
+func (h *Hub) Holds(jobID int64) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.logs[jobID] != nil || h.kept[jobID] != nil
+}
 
 // Who asks for a log.
 type Who struct {
@@ -82,10 +101,11 @@ func (h *Hub) enter(who Who, jobID, from int64) *Reader {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	l := newLog(h, jobID, max(base, 0), cancel)
-	r, _ := l.enter(who, from)
 	if h.cfg.Recheck > 0 {
+		h.takeKept(l)
 		h.logs[jobID] = l
 	}
+	r, _ := l.enter(who, from)
 	h.runs.Go(func() { l.fetch(ctx) })
 	h.runs.Go(func() { l.watch(ctx) })
 	return r

@@ -22,7 +22,8 @@ var ready = func() <-chan struct{} {
 // at its log again, whether it has got them or not.
 func (r *Reader) load(ctx context.Context, base int64, bytes *spool.Log) (wait <-chan struct{}, err error) {
 	page, err := bytes.Page(r.offset - base)
-	if gone, ok := errors.AsType[*spool.EvictedError](err); ok {
+	gone, ok := errors.AsType[*spool.EvictedError](err)
+	if ok {
 		if other := r.log.restoring(bytes, gone.Block); other != nil {
 			return other, nil
 		}
@@ -31,7 +32,7 @@ func (r *Reader) load(ctx context.Context, base int64, bytes *spool.Log) (wait <
 	}
 	switch {
 	case err == nil:
-		r.page, r.failed = page, 0
+		r.page, r.failed, r.missed = page, 0, time.Time{}
 		return ready, nil
 	case errors.Is(err, spool.ErrDiffers):
 		r.log.rewrite(bytes, jobgatev1.TraceResetReason_TRACE_RESET_REASON_REWRITTEN)
@@ -47,9 +48,26 @@ func (r *Reader) load(ctx context.Context, base int64, bytes *spool.Log) (wait <
 		r.log.refuse(r.grant, err)
 		return ready, nil
 	case errors.Is(err, errTooShort):
+		if r.isHole(bytes) {
+			r.hole = base + gone.End
+			return ready, nil
+		}
 		r.log.doubt()
 	}
 	return r.later(), nil
+}
+
+// isHole says whether bytes that GitLab does not send are lost, and not just the end of a
+// log that became shorter: it has looked several times, and meanwhile seen that the log
+// still reaches where it did. A chunk of a log that is stored in chunks may get lost so.
+func (r *Reader) isHole(bytes *spool.Log) bool {
+	l := r.log
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if r.missed.IsZero() {
+		r.missed = time.Now()
+	}
+	return r.failed >= 2 && l.bytes == bytes && l.matched.After(r.missed)
 }
 
 // later is the time of the next attempt after one that has failed.
@@ -66,6 +84,7 @@ var errTooShort = errors.New("the log is shorter than it was")
 // credential.
 func (r *Reader) restore(ctx context.Context, gone *spool.EvictedError, base int64, bytes *spool.Log) (spool.Page, error) {
 	asked, who := time.Now(), r.grant.who
+	r.log.hub.count.restores.Add(1)
 	part := upstream.TraceRange{Offset: base + gone.Start, Limit: gone.End - gone.Start}
 	t, err := r.log.hub.gitlab.Trace(as(ctx, who), who.Project, r.log.job, part, nil)
 	if err != nil {
@@ -74,6 +93,7 @@ func (r *Reader) restore(ctx context.Context, gone *spool.EvictedError, base int
 	defer func() { _ = t.Close() }()
 	r.log.yes(r.grant, asked)
 	data, err := io.ReadAll(t)
+	r.log.hub.count.received.Add(t.Received())
 	switch {
 	case err != nil:
 		return spool.Page{}, err

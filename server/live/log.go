@@ -32,10 +32,14 @@ type log struct {
 	generation int // of the bytes; a rewritten log is another one
 	why        jobgatev1.TraceResetReason
 	bytes      *spool.Log
-	base       int64 // where bytes begins in the log
+	base       int64  // where bytes begins in the log
+	tail       []byte // the last bytes, if the log begins with kept ones
 	state      *jobgatev1.Job
 	complete   bool      // bytes are all that there will be, and nobody looks any more
+	stale      bool      // nobody is given a byte before somebody has looked again
 	asked      time.Time // when GitLab was last asked with success
+	matched    time.Time // when it was asked for the end of bytes, and still had that
+	told       int64     // how far some reader was given the log
 	broken     error     // the spool's
 }
 
@@ -101,7 +105,7 @@ func (l *log) enter(who Who, from int64) (r *Reader, base int64) {
 	g.readers++
 	l.readers++
 	if l.complete && time.Since(l.asked) > l.hub.interval() { // it may have been erased since
-		l.complete = false
+		l.complete, l.stale = false, true
 		l.lookAgain()
 	}
 	return &Reader{log: l, grant: g, offset: from, generation: l.generation, beats: l.beats}, 0
@@ -116,13 +120,10 @@ func (l *log) exit(g *grant) {
 	}
 	l.readers--
 	last := l.readers == 0
-	if last {
-		l.closed = true
-		l.bytes.Close()
-	}
+	l.closed = l.closed || last
 	l.mu.Unlock()
 	if last {
-		l.cancel()
+		l.cancel() // the fetcher then keeps the bytes or gives them back
 		l.hub.leave(l)
 	}
 }
@@ -135,8 +136,11 @@ func (l *log) rewrite(bytes *spool.Log, why jobgatev1.TraceResetReason) {
 		return
 	}
 	l.bytes.Close()
-	l.bytes, l.base, l.why, l.complete = l.hub.pool.NewLog(), 0, why, false
+	l.bytes, l.base, l.why = l.hub.pool.NewLog(), 0, why
+	l.complete, l.stale, l.matched = false, false, time.Time{}
 	l.generation++
+	l.told = 0
+	l.hub.count.resets[why].Add(1)
 	l.pieces = pieces{}
 	l.tell()
 	l.lookAgain()

@@ -16,6 +16,7 @@ type Kind int
 const (
 	Chunk     Kind = iota + 1 // more bytes
 	Reset                     // the log was rewritten, and begins anew at 0
+	Gap                       // bytes that GitLab no longer has are passed over
 	Heartbeat                 // nothing new
 	End                       // the job has ended, and its last byte was delivered
 )
@@ -23,7 +24,8 @@ const (
 // Event is what happened to a log.
 type Event struct {
 	Kind      Kind
-	Offset    int64  // of the first byte of Data; else the place where the reader is
+	Offset    int64  // of the first byte of Data or of a gap; else the place where the reader is
+	Next      int64  // behind the last byte of a gap
 	Data      []byte // of a chunk; valid until the next call of Next or Close
 	Why       jobgatev1.TraceResetReason
 	Staleness time.Duration // since GitLab was last asked with success
@@ -40,6 +42,8 @@ type Reader struct {
 	beats      int64      // heartbeats heard
 	page       spool.Page // what comes next, or was told last
 	failed     int        // attempts in a row to get what comes next
+	missed     time.Time  // since when GitLab does not send it
+	hole       int64      // where it goes on behind what is lost, if that is beyond offset
 	closed     bool
 }
 
@@ -93,15 +97,20 @@ func (r *Reader) poll(ctx context.Context) (event Event, wait <-chan struct{}, e
 		return Event{}, nil, r.grant.refused
 	case l.broken != nil:
 		return Event{}, nil, l.broken
-	case !r.grant.holds(now): // not a byte, but a sign of life
+	case !r.grant.holds(now) || l.stale: // not a byte, but a sign of life
 	case r.generation != l.generation:
 		r.release()
-		r.generation, r.offset, r.failed = l.generation, 0, 0
+		r.generation, r.offset, r.failed, r.missed, r.hole = l.generation, 0, 0, time.Time{}, 0
 		at.Kind, at.Offset, at.Why = Reset, 0, l.why
 		return at, nil, nil
 	case len(r.page.Data) > 0:
 		r.offset += int64(len(r.page.Data))
+		l.delivered(len(r.page.Data), r.offset)
 		at.Kind, at.Data = Chunk, r.page.Data
+		return at, nil, nil
+	case r.hole > r.offset:
+		at.Kind, at.Next, r.offset = Gap, r.hole, r.hole
+		l.hub.count.gaps.Add(1)
 		return at, nil, nil
 	case r.offset >= size && l.complete:
 		at.Kind = End

@@ -25,6 +25,7 @@ func (f *fetcher) read(g *grant) (grown int64, err error) {
 	held := f.size()
 	f.mu.Unlock()
 	asked := time.Now()
+	f.hub.count.reads.Add(1)
 	part := upstream.TraceRange{Offset: held - int64(len(f.tail))}
 	t, err := f.hub.gitlab.Trace(as(f.ctx, g.who), g.who.Project, f.job, part, nil)
 	if err != nil {
@@ -32,13 +33,27 @@ func (f *fetcher) read(g *grant) (grown int64, err error) {
 	}
 	defer func() { _ = t.Close() }()
 	f.yes(g, asked)
+	known := len(f.tail) > 0
 	grown, err = f.take(t)
 	f.cost = t.Received()
+	f.hub.count.received.Add(f.cost)
 	f.pace.spend(time.Now(), f.cost)
-	if err == nil && held == 0 {
+	switch {
+	case err == nil && held == 0:
 		f.none(grown)
+	case err == nil && known && !f.doubt:
+		f.match(asked)
 	}
 	return grown, err
+}
+
+// match notes that the log is still what it was at its end.
+func (f *fetcher) match(asked time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.bytes == f.pages {
+		f.matched = asked
+	}
 }
 
 // take compares what is held already, and appends the rest as it comes.

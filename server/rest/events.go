@@ -60,8 +60,8 @@ func (s *eventSender) take(message any) error {
 	case formNDJSON:
 		s.buf = appendNDJSON(s.buf, event)
 	default:
-		if event.GetReset_() != nil && event.GetReset_().GetReason() != 0 {
-			s.gone = true // what was sent is no longer the log, and plain text cannot say so
+		if event.GetGap() != nil || event.GetReset_() != nil && event.GetReset_().GetReason() != 0 {
+			s.gone = true // what was sent is not the log, and plain text cannot say so
 			return inproc.ErrEnough
 		}
 		s.buf = append(s.buf, event.GetChunk().GetData()...)
