@@ -66,7 +66,7 @@ func New(cfg Config, api *upstream.Client, log *slog.Logger) (*Server, error) {
 	draining, drain := context.WithCancel(context.Background())
 	s.drain = drain
 	traces := &traceService{
-		api: api, instance: instanceTag(api.URL()), hub: s.hub, draining: draining, grace: cfg.ShutdownTimeout,
+		api: api, instance: instanceTag(api.URL()), hub: s.hub, shares: cfg.Recheck > 0, draining: draining, grace: cfg.ShutdownTimeout,
 		age:     cfg.MaxConnectionAge,
 		streams: newStreamLimit(cmp.Or(cfg.MaxStreams, 20_000)),
 	}

@@ -22,6 +22,8 @@ type traceService struct {
 	api      *upstream.Client
 	instance uint16 // of the cursors that this service gives out
 	hub      *live.Hub
+	shares   bool // whether a log is read once for all
+	readings readings
 	streams  *streamLimit
 	draining context.Context //nolint:containedctx // ends when the server begins to stop
 	grace    time.Duration   // that it gives to streams then
@@ -49,17 +51,22 @@ func (s *traceService) ReadTrace(req *jobgatev1.ReadTraceRequest, stream jobgate
 	if err != nil {
 		return err
 	}
-	leave, err := s.streams.enter(callerOf(ctx))
+	exit, err := s.streams.enter(callerOf(ctx))
 	if err != nil {
 		return err
 	}
-	defer leave()
+	defer exit()
 	if req.GetFollow() {
-		return s.follow(req, stream, at)
+		return s.follow(req, stream, at, new(jobgatev1.Job))
 	}
 	job, err := s.job(ctx, req)
 	if err != nil {
 		return err
+	}
+	together, leave := s.readTogether(req, job)
+	defer leave()
+	if together {
+		return s.follow(req, stream, at, job)
 	}
 	buf := newChunk()
 	defer chunks.Put(buf)

@@ -16,10 +16,13 @@ import (
 )
 
 // follow streams a log until its job has ended. The log is shared with all who follow it.
-func (s *traceService) follow(req *jobgatev1.ReadTraceRequest, stream jobgatev1.TraceService_ReadTraceServer, at cursor) error {
+// The job is empty if it is not known yet.
+func (s *traceService) follow(
+	req *jobgatev1.ReadTraceRequest, stream jobgatev1.TraceService_ReadTraceServer, at cursor, job *jobgatev1.Job,
+) error {
 	ctx, cancel := s.untilDrained(stream.Context())
 	defer cancel()
-	r := &traceRead{traceService: s, req: req, job: new(jobgatev1.Job), stream: stream, place: newPlace(at)}
+	r := &traceRead{traceService: s, req: req, job: job, stream: stream, place: newPlace(at)}
 	if err := r.beginFollow(ctx, at); err != nil {
 		return err
 	}
@@ -68,7 +71,7 @@ var errAged = errors.New("the connection has reached its age; connect again")
 func (r *traceRead) beginFollow(ctx context.Context, at cursor) (err error) {
 	project, id := r.req.GetProject(), r.req.GetJobId()
 	if tail, ok := tailOf(r.req); ok {
-		if at.offset, err = r.api.TraceTail(ctx, project, id, tail, -1, nil); err != nil {
+		if at.offset, err = r.api.TraceTail(ctx, project, id, tail, archivedSize(r.job), nil); err != nil {
 			return err
 		}
 		at.known = at.offset == 0
@@ -186,7 +189,11 @@ func (f *traceFollow) gap(event live.Event) error {
 	})
 }
 
+// heartbeat is a sign of life, for those who follow.
 func (f *traceFollow) heartbeat(event live.Event) error {
+	if !f.req.GetFollow() {
+		return nil
+	}
 	return f.stream.Send(&jobgatev1.ReadTraceResponse{
 		Event: &jobgatev1.ReadTraceResponse_Heartbeat{Heartbeat: &jobgatev1.TraceHeartbeat{
 			Staleness: durationpb.New(event.Staleness), Size: event.Size,

@@ -253,3 +253,53 @@ func TestStreamsAreLimited(t *testing.T) {
 		t.Errorf("%v", st)
 	}
 }
+
+// Many who read a finished log at the same time, each its whole, cost GitLab two readings
+// at most, and hear what one hears who reads it alone.
+func TestReadersOfAFinishedLogShare(t *testing.T) {
+	gw, box := newSandbox(t)
+	log := logOf(3_000_000)
+	box.SetTrace(sandbox.JobSuccess, log)
+	read := func(req *jobgatev1.ReadTraceRequest) jobgatev1.TraceService_ReadTraceClient {
+		req.Project, req.JobId = "1", sandbox.JobSuccess
+		stream, err := gw.traces.ReadTrace(as(t, sandbox.TokenMaintainer), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return stream
+	}
+	var streams []jobgatev1.TraceService_ReadTraceClient
+	for range 20 {
+		streams = append(streams, read(&jobgatev1.ReadTraceRequest{}))
+	}
+	part := read(&jobgatev1.ReadTraceRequest{Limit: 1000, Start: &jobgatev1.ReadTraceRequest_Offset{Offset: 2000}})
+	for _, stream := range append(streams, part) {
+		all, err := events(t, stream, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []byte
+		for _, event := range all[:len(all)-1] {
+			if event.GetChunk() == nil {
+				t.Errorf("heard %v", event)
+			}
+			got = append(got, event.GetChunk().GetData()...)
+		}
+		want, reason := log, jobgatev1.TraceEndReason_TRACE_END_REASON_COMPLETE
+		if stream == part {
+			want, reason = log[2000:3000], jobgatev1.TraceEndReason_TRACE_END_REASON_LIMIT
+		}
+		if end := all[len(all)-1].GetEnd(); !bytes.Equal(got, want) || end.GetReason() != reason || end.GetJobStatusWord() != "success" {
+			t.Errorf("%d bytes of %d, end %v", len(got), len(want), end)
+		}
+	}
+	whole := 0
+	for _, r := range box.Requests() {
+		if strings.HasSuffix(r.Path, "/trace") && !strings.Contains(r.Query, "byte_limit=1") {
+			whole++
+		}
+	}
+	if whole > 2+1 {
+		t.Errorf("the log was read %d times", whole)
+	}
+}
