@@ -41,6 +41,29 @@ func TestRevoked(t *testing.T) {
 	}
 }
 
+// TestRevokedFetcher proves that the log goes on at once for the others when GitLab refuses
+// the credential that it was read with, and not only once that one is checked.
+func TestRevokedFetcher(t *testing.T) {
+	for _, name := range []string{"a", "b"} {
+		inWorld(t, options{recheck: 30 * minute}, func(t *testing.T, w *world) {
+			t.Helper()
+			both := map[string]*follower{"a": w.follow(token("a"), 0, nil)}
+			later(time.Second)
+			both["b"] = w.follow(token("b"), 0, nil)
+			w.growFor(minute, time.Second)
+			w.set(func() { w.refused[name] = http.StatusUnauthorized })
+			other := both[map[string]string{"a": "b", "b": "a"}[name]]
+			w.growFor(minute, time.Second)
+			later(5 * time.Second)
+			if int(other.n) != len(w.content()) {
+				t.Errorf("a minute after the other was refused, one has %d bytes of %d", other.n, len(w.content()))
+			}
+			w.end("success")
+			other.wantLog(t, w.content())
+		})
+	}
+}
+
 // growFor lets the log grow all the time.
 func (w *world) growFor(d, every time.Duration) {
 	for range d / every {

@@ -185,8 +185,7 @@ func (f *follower) take(data []byte) {
 // wantLog proves that a follower got the whole log from its start on, and its end.
 func (f *follower) wantLog(t *testing.T, log []byte) {
 	t.Helper()
-	rest()
-	<-f.done
+	f.wait(t)
 	log = log[min(f.from, int64(len(log))):]
 	switch {
 	case f.err != nil || !f.ended:
@@ -208,11 +207,22 @@ func (f *follower) wantResets(t *testing.T, want ...jobgatev1.TraceResetReason) 
 	}
 }
 
+// wait returns when a follower has ended, and fails if it does not within a day.
+func (f *follower) wait(t *testing.T) {
+	t.Helper()
+	rest()
+	select {
+	case <-f.done:
+	case <-time.After(24 * time.Hour):
+		t.Fatal("it has not ended within a day")
+	}
+	rest()
+}
+
 // wantRefused proves that a follower ended with GitLab's no.
 func (f *follower) wantRefused(t *testing.T, status int) {
 	t.Helper()
-	rest()
-	<-f.done
+	f.wait(t)
 	if e, ok := errors.AsType[*upstream.Error](f.err); !ok || e.Status != status {
 		t.Errorf("ended with %v, want %d", f.err, status)
 	}

@@ -23,8 +23,7 @@ func TestHole(t *testing.T) {
 		later(2 * minute)
 		w.end("success")
 		quick.wantLog(t, w.content())
-		<-slow.done
-		rest()
+		slow.wait(t)
 		if slow.err != nil || !slow.ended || len(slow.resets) > 0 || len(quick.holes) > 0 {
 			t.Fatalf("ended with %v, resets %v; the other has holes %v", slow.err, slow.resets, quick.holes)
 		}
