@@ -45,6 +45,7 @@ func TestScripts(t *testing.T) {
 			"exits":       exits,
 			"start":       start,
 			"terminate":   terminate,
+			"interrupt":   interrupt,
 			"certificate": certificate,
 		},
 	})
@@ -140,6 +141,33 @@ func terminate(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), d.stderr.Bytes(), 0o600))
 	if err != nil {
 		ts.Fatalf("after SIGTERM: %v\n%s", err, d.stderr.String())
+	}
+}
+
+// interrupt CODE OUT ERR COMMAND… runs a command, sends SIGINT as Ctrl-C does once it has
+// printed something, and lets it exit with that code. What it printed is left in the files.
+func interrupt(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 4 {
+		ts.Fatalf("usage: interrupt CODE OUT ERR COMMAND…")
+	}
+	var stdout, stderr bytes.Buffer
+	cmd := exec.Command(args[3], args[4:]...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "JOBGATE_ADDR=" + ts.Getenv("JOBGATE_ADDR"), "JOBGATE_TOKEN=" + ts.Getenv("JOBGATE_TOKEN")}
+	cmd.Dir, cmd.Stderr = ts.MkAbs("."), &stderr
+	pipe, err := cmd.StdoutPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	first := make([]byte, 1)
+	_, err = io.ReadFull(pipe, first)
+	ts.Check(errors.Join(err, cmd.Process.Signal(syscall.SIGINT)))
+	stdout.Write(first)
+	_, err = io.Copy(&stdout, pipe)
+	ts.Check(err)
+	_ = cmd.Wait()
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), stdout.Bytes(), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), stderr.Bytes(), 0o600))
+	if code := strconv.Itoa(cmd.ProcessState.ExitCode()); code != args[0] {
+		ts.Fatalf("exits with %s, want %s: %s", code, args[0], stderr.String())
 	}
 }
 
