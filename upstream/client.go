@@ -21,7 +21,9 @@ type Client struct {
 	frames    *frameCache // nil without one
 	userAgent []string
 
-	slices       sliceMemory
+	asked        *keyMaker  // of Validator
+	slices       partMemory // `byte_offset` and `byte_limit`
+	ranges       partMemory // the header Range, for logs
 	heads        *headMemory
 	bridgesRoute atomic.Int32 // index into bridgesRoutes
 	noKeyset     atomic.Bool  // this GitLab refused keyset paging of jobs
@@ -79,6 +81,7 @@ func New(base string, opts ...Option) (*Client, error) {
 		maxBody:   32 << 20,
 		frames:    newFrameCache(64 << 20),
 		heads:     newHeadMemory(),
+		asked:     newKeyMaker(),
 		userAgent: []string{"jobgate"},
 	}
 	for _, opt := range opts {

@@ -18,6 +18,9 @@ func decode() middleware {
 			if err != nil || !strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
 				return resp, err
 			}
+			if resp.StatusCode == http.StatusPartialContent {
+				return resp, nil // a part of gzip is none
+			}
 			resp.Body = &gzipBody{raw: resp.Body}
 			resp.ContentLength = -1
 			resp.Header.Del("Content-Encoding")

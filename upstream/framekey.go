@@ -60,7 +60,7 @@ func appendKeyParts(b []byte, call *Call, r *request) []byte {
 	if call != nil {
 		credential = call.Credential
 	}
-	for _, part := range [...]string{r.op.what, r.method, path} {
+	for _, part := range [...]string{r.op.what, r.method, path, r.span} {
 		b = appendPart(b, part)
 	}
 	b = appendPart(b, string(r.query))

@@ -28,6 +28,8 @@ func TestKeysDiffer(t *testing.T) {
 	with := func(forward http.Header) *Call {
 		return &Call{Credential: Credential{PrivateToken: token}, Forward: forward}
 	}
+	ranged := *asked
+	ranged.span = "bytes=5-"
 	keys, seen := newKeyMaker(), map[frameKey]string{}
 	for name, row := range map[string]struct {
 		call *Call
@@ -53,6 +55,7 @@ func TestKeysDiffer(t *testing.T) {
 		"job":                {with(nil), jobRead(t, "group/app", 77, nil)},
 		"project":            {with(nil), jobRead(t, "group/apps", 7, nil)},
 		"query":              {with(nil), jobRead(t, "group/app", 7, param("a", "b"))},
+		"range":              {with(nil), &ranged},
 		"query as path":      {with(nil), jobRead(t, "group/app?a=b", 7, nil)},
 		"token in the query": {nil, jobRead(t, "group/app", 7, param("x", token))},
 	} {

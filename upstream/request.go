@@ -25,6 +25,7 @@ type request struct {
 	body        []byte // nil for none
 	contentType string // of it, "" for none
 	accept      string // "" is as the kind of answer has it
+	span        string // the bytes to send alone, as header Range; "" for all
 	validator   string // the ETag of the answer that is not to be sent again, "" for none
 }
 
@@ -122,6 +123,9 @@ func (c *Client) build(ctx context.Context, r *request) *http.Request {
 	}
 	if r.validator != "" {
 		header["If-None-Match"] = []string{r.validator}
+	}
+	if r.span != "" {
+		header["Range"] = []string{r.span}
 	}
 	if r.opaque {
 		req.URL.Opaque = r.raw

@@ -16,10 +16,10 @@ import (
 //
 // So each part of a log that is followed from its start costs one request; the first part
 // of another log costs a second one, for the first KiB. An answer that begins as the log
-// does may still be a part, if the log repeats itself: unless lengths settle it, the whole
-// log is read. What is remembered may be of a log that was rewritten since: that an answer
-// differs from it proves something for a while only, and only while GitLab is known to
-// honour such requests.
+// does may still be a part, if the log repeats itself: unless lengths settle it, the part is
+// asked for as one of the whole log. What is remembered may be of a log that was rewritten
+// since: that an answer differs from it proves something for a while only, and only while
+// GitLab is known to honour such requests.
 
 // traceOverlap is how many bytes of an answer are compared with the start of the log.
 const traceOverlap = 1 << 10
@@ -35,22 +35,19 @@ const (
 )
 
 // part reads a part that is not the start of the log.
-func (l *logCall) part(ctx context.Context, ask TraceRange) (*TraceReader, error) {
-	honoured, known := l.slices.load()
-	if known && !honoured && ask.Limit == 0 {
-		return l.whole(ctx, ask.Offset) // the answer would be that, and be harder to tell
-	}
+func (l *logCall) part(ctx context.Context, part TraceRange) (*TraceReader, error) {
+	ask := part.words()
 	t, err := l.open(ctx, ask)
-	if err != nil {
-		return nil, err
+	if err != nil || t.same {
+		return t, err
 	}
 	v, err := l.judge(ctx, t, ask)
 	if v == undecided && err == nil && t.length >= 0 && t.length < traceOverlap {
 		// Too few bytes. Another answer of so few cannot be the log, which is now known
 		// to begin with more.
 		_ = t.Close()
-		if t, err = l.open(ctx, ask); err != nil {
-			return nil, err
+		if t, err = l.open(ctx, ask); err != nil || t.same {
+			return t, err
 		}
 		v, err = l.judgeAgain(t, ask)
 	}
@@ -62,7 +59,7 @@ func (l *logCall) part(ctx context.Context, ask TraceRange) (*TraceReader, error
 	if err != nil {
 		return nil, err
 	}
-	return l.whole(ctx, ask.Offset)
+	return l.whole(ctx, part)
 }
 
 // decide makes t deliver the part, now that it is known what the answer is.

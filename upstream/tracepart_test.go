@@ -61,17 +61,20 @@ func TestCostOfAPart(t *testing.T) {
 		}},
 		"ignored, log shorter than the limit": {3000, false, []step{
 			{TraceRange{Offset: 5, Limit: 3000}, "byte_offset=5&byte_limit=3000 " + headRequest},
+			{TraceRange{Offset: 50, Limit: 3000}, "bytes=50-3049"}, // which is ignored too
 			{TraceRange{Offset: 50, Limit: 3000}, "byte_offset=50&byte_limit=3000 " + headRequest},
 			{TraceRange{Offset: 50}, ""},
 			{TraceRange{Offset: 5000}, ""},
 		}},
 		"ignored, log shorter than a KiB": {700, false, []step{
 			{TraceRange{Offset: 5, Limit: 3000}, "byte_offset=5&byte_limit=3000 " + headRequest},
+			{TraceRange{Offset: 5000, Limit: 3000}, "bytes=5000-7999"},
 			{TraceRange{Offset: 5000, Limit: 3000}, "byte_offset=5000&byte_limit=3000 " + headRequest},
 			{TraceRange{Offset: 5}, ""},
 		}},
 		"ignored, no limit": {3000, false, []step{
 			{TraceRange{Offset: 5000}, "byte_offset=5000 " + headRequest},
+			{TraceRange{Offset: 2000}, "bytes=2000-"},
 			{TraceRange{Offset: 2000}, ""},
 		}},
 		"empty": {0, false, []step{
@@ -230,8 +233,11 @@ func TestUpgradedGitLabShows(t *testing.T) {
 	s := &logServer{log: lines(3000)}
 	c := newClient(t, s.ServeHTTP)
 	readTrace(t, c, TraceRange{Offset: 5, Limit: 10})
-	if honoured, known := c.slices.load(); honoured || !known {
-		t.Fatal("not seen that they are ignored")
+	readTrace(t, c, TraceRange{Offset: 5, Limit: 10})
+	for what, m := range map[string]*partMemory{"slices": &c.slices, "ranges": &c.ranges} {
+		if honoured, known := m.load(); honoured || !known {
+			t.Fatalf("not seen that %s are ignored", what)
+		}
 	}
 	s.set(func() { s.slices = true })
 	if got, _ := readTrace(t, c, TraceRange{Offset: 5, Limit: 10}); got != string(s.log[5:15]) {
@@ -275,22 +281,31 @@ func TestLengthOfATrace(t *testing.T) {
 
 // TestReplyOfATrace: the header is that of the answer that is read.
 func TestReplyOfATrace(t *testing.T) {
-	for _, slices := range []bool{false, true} {
-		s := &logServer{log: lines(5000), slices: slices}
+	const words, header = "byte_offset=2000&byte_limit=10", "bytes=2000-2009"
+	for _, row := range []struct {
+		slices, ranges bool
+		etags          []string
+	}{
+		{true, false, []string{words, words, words}},
+		{false, false, []string{words, header, words}},
+		{false, true, []string{words, header, header}},
+	} {
+		s := &logServer{log: lines(5000), slices: row.slices, ranges: row.ranges}
 		c := newClient(t, func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("ETag", `"`+r.URL.RawQuery+`"`)
+			w.Header().Set("ETag", `"`+r.URL.RawQuery+r.Header.Get("Range")+`"`)
 			w.Header().Set("Content-Disposition", `infile; filename="7.log"`)
 			s.ServeHTTP(w, r)
 		})
 		call := &Call{}
-		for range 2 {
+		for i, etag := range row.etags {
 			trace, err := c.Trace(WithCall(t.Context(), call), "1", 7, TraceRange{Offset: 2000, Limit: 10}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			_ = trace.Close()
-			if h := call.Reply.Header; call.Reply.Status != 200 || h.Get("ETag") != `"byte_offset=2000&byte_limit=10"` || h.Get("Content-Disposition") == "" {
-				t.Errorf("slices %v: the reply is %+v", slices, call.Reply)
+			h := call.Reply.Header
+			if call.Reply.Status != 200 || h.Get("ETag") != `"`+etag+`"` || h.Get("Content-Disposition") == "" || h.Get("Content-Range") != "" {
+				t.Errorf("%+v, call %d: the reply is %+v", row, i, call.Reply)
 			}
 		}
 	}

@@ -8,37 +8,53 @@ import (
 
 // TraceAllowed asks GitLab whether the caller may read the log of a job, and reads nothing
 // of it: nil is yes. It asks for one byte at held, the number of bytes that somebody has
-// already, where this GitLab sends parts of logs, and else for the header alone, for which
-// GitLab loads the whole log. Any other answer than a log is an [Error], as of
-// [Client.Trace]; contract section 10.
+// already, in the way that is known to work here: in GitLab's own words, or in the header
+// Range, to which it is also a yes that the log ends there. If none works, it asks for the
+// header alone, for which GitLab loads the whole log. Any other answer than a log is an
+// [Error], as of [Client.Trace]; contract section 10.
 func (c *Client) TraceAllowed(caller context.Context, project string, jobID, held int64) error {
 	l := c.logCall(project, jobID, nil)
-	ask := TraceRange{Offset: held, Limit: 1, HasOffset: true}
-	honoured, known := c.slices.load()
-	alone := known && !honoured
-	if alone {
-		ask = TraceRange{}
+	if honoured, known := c.slices.load(); honoured || !known {
+		return l.allowsSlice(caller, held)
 	}
+	if honoured, _ := c.ranges.load(); honoured {
+		t, v, err := l.cut(caller, TraceRange{Offset: held, Limit: 1})
+		if err != nil {
+			return err
+		}
+		if v != undecided {
+			return t.Close()
+		}
+	}
+	return l.allows(caller, http.MethodHead, TraceRange{}, func(*http.Response) {})
+}
+
+// allowsSlice asks for a byte in GitLab's own words. More than that is a GitLab that
+// ignores them.
+func (l *logCall) allowsSlice(caller context.Context, held int64) error {
+	ask := TraceRange{Offset: held, Limit: 1, HasOffset: true}
+	return l.allows(caller, http.MethodGet, ask, func(resp *http.Response) {
+		if _, known := l.slices.load(); !known && resp.ContentLength > 1 {
+			l.slices.ignored()
+		}
+	})
+}
+
+// allows asks, lets yes look at the header, and reads nothing.
+func (l *logCall) allows(caller context.Context, method string, ask TraceRange, yes func(*http.Response)) error {
 	r, err := l.request(ask)
 	if err != nil {
 		return err
 	}
-	if alone {
-		r.method = http.MethodHead
-	}
+	r.method = method
 	ctx, cancel := context.WithCancelCause(caller)
 	defer cancel(nil)
-	watchdog := time.AfterFunc(2*c.idle, func() { cancel(ErrLogIdle) })
+	watchdog := time.AfterFunc(2*l.idle, func() { cancel(ErrLogIdle) })
 	defer watchdog.Stop()
-	resp, err := c.send(ctx, caller, r)
+	resp, err := l.obtain(ctx, caller, r)
 	if err != nil {
 		return err
 	}
-	if err := r.checkLog(resp); err != nil { // closes it
-		return err
-	}
-	if !known && resp.ContentLength > 1 {
-		c.slices.ignored()
-	}
+	yes(resp)
 	return resp.Body.Close()
 }

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"net/http"
 	"time"
+
+	"github.com/minio/crc64nvme"
 )
 
 // TraceReader is a log that is being read, byte for byte as GitLab sends it. It
@@ -33,6 +35,15 @@ type TraceReader struct {
 	surprise func() // called if the body goes on beyond left; that is then an error
 	err      error  // that Read ended with
 
+	same  bool      // the answer is still the one that the validator names
+	held  Validator // that one
+	asked frameKey  // what it is the answer to
+	from  int64     // the offset that was asked for
+
+	sums    bool   // what is thrown away is summed up
+	skipped int64  // bytes thrown away
+	crc     uint64 // of those
+
 	start *headReader // learns how the log begins, nil if it is not read from there
 	ahead []byte      // bytes of the body that were read, but not yet for Read
 	end   error       // that the body ended with after those
@@ -48,6 +59,14 @@ func (t *TraceReader) Length() int64 { return t.total }
 // Received is how many bytes GitLab has sent so far, also those before the part that was
 // asked for.
 func (t *TraceReader) Received() int64 { return t.got }
+
+// Skipped is the CRC-64/NVME of the bytes before the offset, for who knows them to notice
+// that they have changed. It is told after the first Read, and only if
+// [TraceRange.SumSkipped] asked for it and GitLab sent them: all of them, from the first
+// byte of the log on.
+func (t *TraceReader) Skipped() (crc uint64, ok bool) {
+	return t.crc, t.sums && t.skipped > 0 && t.skip == 0
+}
 
 // rest is how many bytes Read is yet to deliver, -1 if unknown.
 func (t *TraceReader) rest() int64 {
@@ -106,7 +125,12 @@ func (t *TraceReader) pass() {
 	}
 	p := scratch.bytes[:cap(scratch.bytes)]
 	for t.err == nil && t.skip > 0 {
-		t.skip -= int64(t.read(p[:min(int64(len(p)), t.skip)]))
+		n := t.read(p[:min(int64(len(p)), t.skip)])
+		t.skip -= int64(n)
+		t.skipped += int64(n)
+		if t.sums {
+			t.crc = crc64nvme.Update(t.crc, p[:n])
+		}
 	}
 }
 
@@ -153,10 +177,7 @@ func (t *TraceReader) peek(n int) ([]byte, error) {
 		m, t.end = t.receive(t.ahead[len(t.ahead):n])
 		t.ahead = t.ahead[:len(t.ahead)+m]
 	}
-	switch {
-	case isEnd(t.end):
-		t.length = t.got
-	case t.end != nil:
+	if t.end != nil && !isEnd(t.end) {
 		return nil, t.end
 	}
 	return t.ahead, nil
@@ -170,7 +191,9 @@ func (t *TraceReader) receive(p []byte) (int, error) {
 	t.watchdog.Stop()
 	t.got += int64(n)
 	if isEnd(err) {
-		err = cmp.Or(shorter(t.got, t.length), err)
+		if err = cmp.Or(shorter(t.got, t.length), err); isEnd(err) {
+			t.length = t.got
+		}
 	}
 	if t.start != nil && (!t.start.see(p[:n]) || isEnd(err)) {
 		t.start.done(isEnd(err))

@@ -23,8 +23,8 @@ const maxTailLines = 1_000_000
 // [Client.Trace]. Size is that of an archived log, from the job's `trace` artifact,
 // -1 if it is not known.
 //
-// Of a GitLab that sends parts of logs it reads little more than the tail; of
-// another one, unless the size settles it, the whole log, and keeps none of it.
+// Of a GitLab that sends parts of logs, or a front end that does, it reads little more than
+// the tail; of another one, unless the size settles it, the whole log, and keeps none of it.
 func (c *Client) TraceTail(
 	ctx context.Context, project string, jobID int64, tail Tail, size int64, extra []*jobgatev1.Parameter,
 ) (offset int64, err error) {
@@ -48,14 +48,49 @@ func (c *Client) TraceTail(
 	if err != nil {
 		return 0, err
 	}
-	return l.passToTail(ctx, tail)
+	return l.tailByRange(ctx, tail, size)
+}
+
+// tailByRange finds the tail in the header Range, as far as that is honoured: the answer to
+// a request for the first byte tells how long the log is, or is the whole log.
+func (l *logCall) tailByRange(ctx context.Context, tail Tail, size int64) (offset int64, err error) {
+	if honoured, _ := l.ranges.load(); honoured && size >= 0 {
+		offset, err = l.seekLines(ctx, tail.Lines, size, make([]byte, MaxSlice), l.readRange)
+		if !errors.Is(err, errLogShrank) && !errors.Is(err, errRangeIgnored) {
+			return offset, err
+		}
+	}
+	if honoured, known := l.ranges.load(); known && !honoured {
+		return l.passToTail(ctx, tail)
+	}
+	t, v, err := l.cut(ctx, TraceRange{Limit: 1})
+	switch {
+	case err != nil:
+		return 0, err
+	case v == undecided:
+		return l.passToTail(ctx, tail)
+	}
+	defer func() { _ = t.Close() }()
+	switch {
+	case v == isWhole:
+		return t.tail(tail)
+	case t.size < 0:
+		return l.passToTail(ctx, tail)
+	case tail.Bytes > 0:
+		return max(t.size-tail.Bytes, 0), nil
+	}
+	offset, err = l.seekLines(ctx, tail.Lines, t.size, make([]byte, MaxSlice), l.readRange)
+	if errors.Is(err, errRangeIgnored) {
+		return l.passToTail(ctx, tail)
+	}
+	return offset, err
 }
 
 // seekTail finds the tail by reading parts of the log.
 func (l *logCall) seekTail(ctx context.Context, tail Tail, size int64) (offset int64, err error) {
 	buf := make([]byte, MaxSlice)
 	if size >= 0 {
-		offset, err = l.seekLines(ctx, tail.Lines, size, buf)
+		offset, err = l.seekLines(ctx, tail.Lines, size, buf, l.readSlice)
 		if !errors.Is(err, errLogShrank) {
 			return offset, err
 		}
@@ -67,7 +102,7 @@ func (l *logCall) seekTail(ctx context.Context, tail Tail, size int64) (offset i
 	if tail.Bytes > 0 {
 		return max(size-tail.Bytes, 0), nil
 	}
-	return l.seekLines(ctx, tail.Lines, size, buf)
+	return l.seekLines(ctx, tail.Lines, size, buf, l.readSlice)
 }
 
 // findSize gallops until a byte is beyond the end, bisects until the end is within
@@ -112,14 +147,17 @@ func (l *logCall) hasByte(ctx context.Context, offset int64) (bool, error) {
 
 var errLogShrank = errors.New("the log became shorter while its tail was looked for")
 
+// readAt reads len(p) bytes of a log at offset, or fewer at its end.
+type readAt func(ctx context.Context, offset int64, p []byte) (int, error)
+
 // seekLines walks back from the end, in slices that grow, until it has met as many
 // line ends as there are lines. That of the last line does not count.
-func (l *logCall) seekLines(ctx context.Context, lines int, size int64, buf []byte) (int64, error) {
+func (l *logCall) seekLines(ctx context.Context, lines int, size int64, buf []byte, read readAt) (int64, error) {
 	slice := int64(64 << 10)
 	for end := size; end > 0; {
 		start := max(end-slice, 0)
 		part := buf[:end-start]
-		n, err := l.readSlice(ctx, start, part)
+		n, err := read(ctx, start, part)
 		if err != nil {
 			return 0, err
 		}
@@ -140,14 +178,19 @@ func (l *logCall) seekLines(ctx context.Context, lines int, size int64, buf []by
 	return 0, nil
 }
 
-// passToTail finds the tail in the whole log, which it reads and throws away. If
-// only bytes are wanted and GitLab announces the length, it need not read.
+// passToTail asks for the whole log, and finds the tail in it.
 func (l *logCall) passToTail(ctx context.Context, tail Tail) (int64, error) {
 	t, err := l.open(ctx, TraceRange{})
 	if err != nil {
 		return 0, err
 	}
 	defer func() { _ = t.Close() }()
+	return t.tail(tail)
+}
+
+// tail finds the tail in the whole log, which it reads and throws away. If only bytes are
+// wanted and GitLab announces the length, it need not read.
+func (t *TraceReader) tail(tail Tail) (int64, error) {
 	if tail.Bytes > 0 && t.length >= 0 {
 		return max(t.length-tail.Bytes, 0), nil
 	}
@@ -159,54 +202,4 @@ func (l *logCall) passToTail(ctx context.Context, tail Tail) (int64, error) {
 		return max(starts.seen-tail.Bytes, 0), nil
 	}
 	return starts.tail(), nil
-}
-
-// lineStarts remembers the starts of the last lines of what is written to it.
-type lineStarts struct {
-	ring   []int64 // places after the last newlines before the last byte
-	keep   int     // how many
-	oldest int     // index of the oldest, once the ring is full
-	seen   int64   // bytes
-	open   bool    // the last byte was a newline, whose line may be the last
-}
-
-// Write counts.
-func (e *lineStarts) Write(p []byte) (int, error) {
-	total := len(p)
-	if e.open && total > 0 { // bytes follow, so a line starts there
-		e.add(e.seen)
-		e.open = false
-	}
-	for {
-		i := bytes.IndexByte(p, '\n')
-		if i < 0 {
-			e.seen += int64(len(p))
-			return total, nil
-		}
-		e.seen += int64(i) + 1
-		if p = p[i+1:]; len(p) == 0 {
-			e.open = true
-			return total, nil
-		}
-		e.add(e.seen)
-	}
-}
-
-func (e *lineStarts) add(start int64) {
-	switch {
-	case e.keep == 0:
-	case len(e.ring) < e.keep:
-		e.ring = append(e.ring, start)
-	default:
-		e.ring[e.oldest] = start
-		e.oldest = (e.oldest + 1) % e.keep
-	}
-}
-
-// tail is where the last lines begin: at 0 if there are no more than that.
-func (e *lineStarts) tail() int64 {
-	if len(e.ring) < e.keep {
-		return 0
-	}
-	return e.ring[e.oldest]
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -153,5 +155,97 @@ func TestTailOfALogWithoutEnd(t *testing.T) { // of one byte, which is always se
 	c.slices.honoured()
 	if got, err := c.TraceTail(t.Context(), "1", 7, Tail{Bytes: 1}, -1, nil); err != nil || got != 0 {
 		t.Errorf("got %d, %v", got, err)
+	}
+}
+
+// TestTailByRange: of a front end that honours the header the size of the log is a request, and
+// the tail little more.
+func TestTailByRange(t *testing.T) {
+	s := &logServer{log: lines(2_000_000), ranges: true}
+	c := newClient(t, s.ServeHTTP)
+	c.slices.ignored()
+	for _, row := range []struct {
+		tail  Tail
+		size  int64
+		asked string
+	}{
+		{Tail{Bytes: 10}, -1, "bytes=0-0"},
+		{Tail{Bytes: 10}, 2_000_000, ""},
+		{Tail{Lines: 10}, -1, "bytes=0-0 bytes=1934464-1999999"},
+		{Tail{Lines: 10}, 2_000_000, "bytes=1934464-1999999"},
+		{Tail{Lines: 10}, 2_000_001, "bytes=1934465-2000000 bytes=0-0 bytes=1934464-1999999"}, // which is wrong
+		{Tail{Lines: 3000}, -1, "bytes=0-0 bytes=1934464-1999999 bytes=1803392-1934463"},
+	} {
+		got, err := c.TraceTail(t.Context(), "1", 7, row.tail, row.size, nil)
+		if want := tailOffset(s.log, row.tail); err != nil || got != want {
+			t.Errorf("%+v: %d, %v, want %d", row.tail, got, err, want)
+		}
+		if asked := s.take(); asked != row.asked {
+			t.Errorf("%+v, size %d: asked %q, want %q", row.tail, row.size, asked, row.asked)
+		}
+	}
+	s.set(func() { s.log = nil })
+	if got, err := c.TraceTail(t.Context(), "1", 7, Tail{Lines: 1}, -1, nil); got != 0 || err != nil || s.take() != "bytes=0-0" {
+		t.Errorf("of nothing %d, %v", got, err)
+	}
+}
+
+// TestTailWhenRangesAreNoLongerHonoured: then the log is read, and that is remembered.
+func TestTailWhenRangesAreNoLongerHonoured(t *testing.T) {
+	s := &logServer{log: lines(100_000)}
+	c := newClient(t, s.ServeHTTP)
+	c.slices.ignored()
+	for _, row := range []struct {
+		believed bool
+		size     int64
+		asked    []string
+	}{
+		{true, 100_000, []string{"bytes=34464-99999", ""}},
+		{true, -1, []string{"bytes=0-0"}},
+		{false, 100_000, []string{""}},
+		{false, -1, []string{""}},
+	} {
+		if row.believed {
+			c.ranges.honoured()
+		}
+		got, err := c.TraceTail(t.Context(), "1", 7, Tail{Lines: 10}, row.size, nil)
+		if want := tailOffset(s.log, Tail{Lines: 10}); err != nil || got != want {
+			t.Errorf("%+v: %d, %v, want %d", row, got, err, want)
+		}
+		if asked := strings.Split(s.take(), " "); !slices.Equal(asked, row.asked) {
+			t.Errorf("%+v: asked %q", row, asked)
+		}
+	}
+}
+
+// TestTailOfADishonestFront: an answer that is not just what was asked for does not place the
+// tail elsewhere.
+func TestTailOfADishonestFront(t *testing.T) {
+	log := lines(300_000)
+	for name, lie := range liars {
+		f := &front{log: string(log), answer: func(log string, first, end int) *http.Response {
+			if first == 0 { // some lies are then none
+				return honest(log, first, end)
+			}
+			return lie(log, first, end)
+		}}
+		c := functionClient(t, f.RoundTrip)
+		c.slices.ignored()
+		if got, err := c.TraceTail(t.Context(), "1", 7, Tail{Lines: 5}, -1, nil); err != nil || got != tailOffset(log, Tail{Lines: 5}) {
+			t.Errorf("%s: %d, %v, after %q", name, got, err, f.asked)
+		}
+	}
+}
+
+// TestTailOfAFrontWithoutSizes: then the log is read.
+func TestTailOfAFrontWithoutSizes(t *testing.T) {
+	log := lines(300_000)
+	f := &front{log: string(log), answer: func(log string, first, end int) *http.Response {
+		return partial(206, log[first:end], fmt.Sprintf("bytes %d-%d/*", first, end-1))
+	}}
+	c := functionClient(t, f.RoundTrip)
+	c.slices.ignored()
+	if got, err := c.TraceTail(t.Context(), "1", 7, Tail{Lines: 5}, -1, nil); err != nil || got != tailOffset(log, Tail{Lines: 5}) {
+		t.Errorf("%d, %v, after %q", got, err, f.asked)
 	}
 }

@@ -84,7 +84,7 @@ func (c *call) again(old *job) *job {
 		allowFailure: old.allowFailure, createdAt: c.now, user: c.who.user, commit: old.commit,
 		debug: old.debug, when: old.when, tags: old.tags, runner: old.runner, inputs: old.inputs,
 		environment: old.environment, failureReason: "script_failure",
-		log: jobLog{scripted: true, seed: old.log.seed + 1, every: time.Second},
+		log: jobLog{scripted: true, seed: old.log.seed + 1, every: time.Second, flush: c.s.flush},
 	}
 	c.start(fresh)
 	return c.w.add(fresh)
@@ -133,7 +133,11 @@ func (c *call) erase() *reply {
 	case j.locked:
 		return conflict(resourceLock)
 	}
-	j.erasedAt = new(c.now)
-	j.artifacts, j.expireAt = nil, nil
+	j.erase(c.now)
 	return jsonReply(http.StatusCreated, c.view.job(j))
+}
+
+func (j *job) erase(now time.Time) {
+	j.erasedAt = new(now)
+	j.artifacts, j.expireAt = nil, nil
 }

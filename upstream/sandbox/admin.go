@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // serveAdmin is the sandbox's own side, for people and for tests in other languages:
@@ -14,7 +15,15 @@ import (
 //	DELETE /-/sandbox/faults
 //	POST   /-/sandbox/reset
 //	GET    /-/sandbox/state
+//	PUT    /-/sandbox/jobs/ID/trace   the body is the log from now on, see SetTrace
+//	POST   /-/sandbox/jobs/ID/trace   the body is appended to it, see GrowTrace
+//	DELETE /-/sandbox/jobs/ID/trace   see Erase; with ?size=N see TruncateTrace
+//	PUT    /-/sandbox/jobs/ID/status  the body is the word, see SetStatus
 func (s *Sandbox) serveAdmin(w http.ResponseWriter, r *http.Request) {
+	if path, ok := strings.CutPrefix(r.URL.Path, "/-/sandbox/jobs/"); ok {
+		s.serveJob(r, path).write(w, r)
+		return
+	}
 	switch r.Method + " " + r.URL.Path {
 	case "POST /-/sandbox/faults":
 		m, f, err := parseFault(readBody(r))

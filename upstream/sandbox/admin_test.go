@@ -46,3 +46,41 @@ func TestAdmin(t *testing.T) {
 		t.Errorf("after the reset %s", got)
 	}
 }
+
+// TestAdminOfJobs: tests in other languages change logs and states as those in Go do.
+func TestAdminOfJobs(t *testing.T) {
+	sb, _ := newBox()
+	admin := func(method, path, body string, status int) {
+		t.Helper()
+		wantStatus(t, sendBody(sb, method, "/-/sandbox/jobs/"+path, "", body), status)
+	}
+	read := func(want string) {
+		t.Helper()
+		wantBody(t, send(sb, "GET", jobURL(sandbox.JobRunning, "trace"), maintainer), want)
+	}
+	admin("PUT", "103/trace", "one\xff\n", 204)
+	read("one\xff\n")
+	admin("POST", "103/trace", "two\n", 204)
+	read("one\xff\ntwo\n")
+	admin("DELETE", "103/trace?size=3", "", 204)
+	read("one")
+	admin("DELETE", "103/trace?size=99", "", 204)
+	read("one")
+	admin("PUT", "103/status", "failed\n", 204)
+	if got := status(t, sb, sandbox.JobRunning); got != "failed" {
+		t.Errorf("the job is %s", got)
+	}
+	admin("DELETE", "103/trace", "", 204)
+	read("")
+	if job := object(t, send(sb, "GET", jobURL(sandbox.JobRunning), maintainer)); job["erased_at"] == nil {
+		t.Errorf("erased, the job is %v", job)
+	}
+	admin("PUT", "103/status", "finished", 400)
+	admin("DELETE", "103/trace?size=x", "", 400)
+	admin("DELETE", "103/trace?size=-1", "", 400)
+	for _, unknown := range []string{"9999/trace", "x/trace", "103/log", "103", ""} {
+		admin("PUT", unknown, "", 404)
+	}
+	admin("GET", "103/trace", "", 404)
+	admin("PUT", "9999/status", "failed", 404)
+}

@@ -49,7 +49,9 @@ func (s *Sandbox) AddJob(n NewJob) int64 {
 		stage: first(n.Stage, "test"), createdAt: now, user: owner, tags: n.Tags,
 		allowFailure: n.AllowFailure, failureReason: first(n.FailureReason, "script_failure"),
 		debug: n.Debug, token: n.Token,
-		log: jobLog{scripted: n.Log == nil, seed: s.seed, every: time.Second, fixed: bytes.Clone(n.Log)},
+		log: jobLog{
+			scripted: n.Log == nil, seed: s.seed, every: time.Second, flush: s.flush, fixed: bytes.Clone(n.Log),
+		},
 	}
 	if n.Manual {
 		j.when = "manual"
@@ -94,6 +96,21 @@ func (s *Sandbox) GrowTrace(id int64, more []byte) bool {
 		log := j.logAt(now)
 		j.log = jobLog{fixed: slices.Concat(log, more)}
 	})
+}
+
+// TruncateTrace cuts a job's log, as it is now, after size bytes; from then on the job writes nothing
+// by itself. It reports whether the job exists.
+func (s *Sandbox) TruncateTrace(id int64, size int) bool {
+	return s.withJob(id, func(j *job, now time.Time) {
+		log := j.logAt(now)
+		j.log = jobLog{fixed: slices.Clip(log[:min(max(size, 0), len(log))])}
+	})
+}
+
+// Erase erases log and artifacts of a job now, in whatever state it is; GitLab does so once it
+// has ended (contract section 7.10). It reports whether the job exists.
+func (s *Sandbox) Erase(id int64) bool {
+	return s.withJob(id, func(j *job, now time.Time) { j.erase(now) })
 }
 
 // SetStatus gives a job another status now, and drops what its timeline had planned. It reports

@@ -24,7 +24,7 @@ const (
 	TooManyHTML      FaultKind = "429_html"           // a front end's page; not handled
 	ResetBeforeReply FaultKind = "reset_before_reply" // closes the connection hard instead of answering
 	ResetMidBody     FaultKind = "reset_mid_body"     // the same after the header and After bytes
-	ShortBody        FaultKind = "short_body"         // Content-Length is larger than what is sent
+	ShortBody        FaultKind = "short_body"         // Content-Length is 1000 more than is sent, or right, and After bytes are sent
 	EndlessBody      FaultKind = "endless_body"       // the body, and then bytes until the client leaves
 	GzipBomb         FaultKind = "gzip_bomb"          // a small gzip body that inflates to Size bytes
 	WrongContentType FaultKind = "wrong_content_type" // the right body as text/html, or Header's type
@@ -33,12 +33,15 @@ const (
 	Redirect         FaultKind = "redirect"           // 302 to Location; not handled
 	RewrittenLog     FaultKind = "rewritten_log"      // a log whose first line changed, or Body
 	NoSlices         FaultKind = "no_slices"          // byte_offset and byte_limit are ignored
+	RangeFront       FaultKind = "range_front"        // likewise, but a front end honours Range; see WithRangeFront
+	LostChunk        FaultKind = "lost_chunk"         // Size bytes of a log from After on are lost
 )
 
 var faultKinds = []FaultKind{
 	Latency, HangBeforeHeader, HangAfterHeader, StatusFault, TooManyJSON,
 	TooManyText, TooManyHTML, ResetBeforeReply, ResetMidBody, ShortBody, EndlessBody, GzipBomb,
 	WrongContentType, CutJSON, WrongShape, Redirect, RewrittenLog, NoSlices,
+	RangeFront, LostChunk,
 }
 
 // Match chooses requests. Empty members match everything.
@@ -59,8 +62,8 @@ type Fault struct {
 	Status    int               `json:"status,omitempty"`    // StatusFault; 0: 500
 	Header    map[string]string `json:"header,omitempty"`    // added to the answer, with any kind
 	Body      string            `json:"body,omitempty"`      // StatusFault, TooManyHTML, RewrittenLog
-	After     int               `json:"after,omitempty"`     // body bytes sent first; 0: half of them
-	Size      int64             `json:"size,omitempty"`      // GzipBomb; 0: 64 MiB
+	After     int               `json:"after,omitempty"`     // body bytes sent first; 0: half of them. LostChunk: before the hole
+	Size      int64             `json:"size,omitempty"`      // GzipBomb; 0: 64 MiB. LostChunk; 0: 128 KiB
 	Location  string            `json:"location,omitempty"`  // Redirect; empty: another host, same path
 	Unhandled bool              `json:"unhandled,omitempty"` // the request is not carried out
 	// NoRetryAfter leaves Retry-After out of TooManyText and TooManyHTML.

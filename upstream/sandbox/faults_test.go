@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -27,9 +28,9 @@ type wire struct {
 	client *http.Client
 }
 
-func newWire(t *testing.T) *wire {
+func newWire(t *testing.T, opts ...sandbox.Option) *wire {
 	t.Helper()
-	sb, _ := newBox()
+	sb, _ := newBox(opts...)
 	srv := httptest.NewServer(sb)
 	transport := &http.Transport{DisableKeepAlives: true, DisableCompression: true}
 	t.Cleanup(srv.Close)
@@ -37,13 +38,16 @@ func newWire(t *testing.T) *wire {
 	return &wire{sb, srv, &http.Client{Transport: transport, CheckRedirect: stay}}
 }
 
-func (w *wire) get(ctx context.Context, t *testing.T, target string) (*http.Response, error) {
+func (w *wire) get(ctx context.Context, t *testing.T, target string, changes ...change) (*http.Response, error) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.srv.URL+target, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.Header.Set("PRIVATE-TOKEN", sandbox.TokenMaintainer)
+	for _, c := range changes {
+		c(r)
+	}
 	return w.client.Do(r)
 }
 
@@ -129,6 +133,28 @@ func TestFaultsThatBreak(t *testing.T) {
 			t.Errorf("%v after %d bytes", err, len(got.body))
 		}
 	})
+	for name, row := range map[string]struct{ target, asked, want string }{
+		"a whole log":        {job + "/trace", "", "0123"},
+		"a part of a log":    {job + "/trace?byte_offset=2", "", "2345"},
+		"a part of by Range": {job + "/trace", "bytes=3-8", "3456"},
+	} {
+		for kind, reason := range map[sandbox.FaultKind]error{sandbox.ShortBody: io.ErrUnexpectedEOF, sandbox.ResetMidBody: syscall.ECONNRESET} {
+			t.Run(string(kind)+" of "+name, func(t *testing.T) {
+				w := newWire(t, sandbox.WithRangeFront())
+				w.sb.SetTrace(sandbox.JobSuccess, []byte("0123456789"))
+				w.sb.Fail(sandbox.Match{}, sandbox.Fault{Kind: kind, After: 4})
+				resp, err := w.get(t.Context(), t, row.target, header("Range", row.asked))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer resp.Body.Close()
+				got, err := io.ReadAll(resp.Body)
+				if !errors.Is(err, reason) || kind == sandbox.ShortBody && string(got) != row.want || resp.ContentLength <= 4 {
+					t.Errorf("%q of %d bytes, %v", got, resp.ContentLength, err)
+				}
+			})
+		}
+	}
 	t.Run("cut JSON", func(t *testing.T) {
 		got, err := fetch(t, job, sandbox.Fault{Kind: sandbox.CutJSON, After: 20})
 		if err != nil || len(got.body) != 20 || json.Valid(got.body) {

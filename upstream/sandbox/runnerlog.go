@@ -13,10 +13,12 @@ type jobLog struct {
 	scripted bool
 	seed     uint64
 	every    time.Duration
+	flush    time.Duration // see WithFlush
 	fixed    []byte
 
 	cache    []byte // scripted body so far
 	lines    int    // lines in cache
+	last     int    // where the last of them begins
 	startsAt time.Time
 
 	whole       []byte // the log of a finished job
@@ -38,10 +40,7 @@ func (j *job) logAt(now time.Time) []byte {
 	}
 	end, done := j.finishedAt(now)
 	if !done {
-		end = now
-	}
-	if !done {
-		return slices.Clip(j.log.until(start, end.Sub(start), j.name))
+		return slices.Clip(j.log.sent(start, now.Sub(start), j.name))
 	}
 	return j.log.ended(start, end, j.status(now), j.name)
 }
@@ -59,9 +58,10 @@ func (l *jobLog) ended(start, end time.Time, status, name string) []byte {
 // timeline went back.
 func (l *jobLog) until(start time.Time, elapsed time.Duration, name string) []byte {
 	if !l.startsAt.Equal(start) || l.lines > 0 && l.lineAt(l.lines-1) > elapsed {
-		l.cache, l.lines, l.startsAt = nil, 0, start
+		l.cache, l.lines, l.last, l.startsAt = nil, 0, 0, start
 	}
 	for l.lineAt(l.lines) <= elapsed {
+		l.last = len(l.cache)
 		l.cache = append(l.cache, l.line(l.lines, start, name)...)
 		l.lines++
 	}

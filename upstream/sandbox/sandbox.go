@@ -16,7 +16,9 @@ type Sandbox struct {
 	url     string // configured external URL; empty: what the request says
 	prefix  string // path of url
 	old     bool
-	limits0 Limits // as New was told, for Reset
+	front   bool          // see WithRangeFront
+	flush   time.Duration // see WithFlush
+	limits0 Limits        // as New was told, for Reset
 
 	mu       sync.Mutex
 	world    *world
@@ -60,12 +62,26 @@ func WithVersion(version string) Option {
 	return func(s *Sandbox) { s.old = version == VersionOld }
 }
 
+// WithRangeFront puts a front end before GitLab that honours the header Range with logs, which
+// GitLab itself does not: one range of bytes with 206 or 416, and all else as if it had not
+// been asked for, as RFC 9110 section 14.2 has it. It cuts what GitLab answers, so that together
+// with byte_offset, where that is known, it cuts a part of the part. The default is none.
+func WithRangeFront() Option { return func(s *Sandbox) { s.front = true } }
+
+// DefaultFlush is the time of WithFlush of a sandbox that was not told another one.
+const DefaultFlush = time.Second
+
+// WithFlush sets how often, about, runners send what a job has written, so that the sandbox stays
+// lively: GitLab's own do so every 3 to 60 seconds (contract section 10). With 0 they send each
+// byte at once.
+func WithFlush(every time.Duration) Option { return func(s *Sandbox) { s.flush = max(every, 0) } }
+
 // WithLimits switches rate limits on from the start (contract section 5).
 func WithLimits(l Limits) Option { return func(s *Sandbox) { s.limits0 = l } }
 
 // New returns a sandbox with a freshly seeded world whose time begins now.
 func New(opts ...Option) *Sandbox {
-	s := &Sandbox{seed: 1, clock: time.Now, url: DefaultURL}
+	s := &Sandbox{seed: 1, clock: time.Now, url: DefaultURL, flush: DefaultFlush}
 	for _, opt := range opts {
 		opt(s)
 	}
@@ -83,6 +99,9 @@ func (s *Sandbox) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.world = seedWorld(s.seed, now)
+	for _, j := range s.world.jobs {
+		j.log.flush = s.flush
+	}
 	s.limits = s.limits0
 	s.counts = map[string]int{}
 	s.faults, s.requests, s.serial = nil, nil, 0
@@ -120,6 +139,9 @@ func (s *Sandbox) handle(r *http.Request, m match, body []byte, fault *Fault) *r
 	c.view = newView(s.world, now, c.base, s.old)
 	out := c.answer(body)
 	c.finish(out)
+	if m.name == RouteTrace && (s.front || fault != nil && fault.Kind == RangeFront) {
+		out.cut(r)
+	}
 	return out
 }
 

@@ -31,9 +31,13 @@ func (s *Sandbox) serveFault(w http.ResponseWriter, r *http.Request, m match, bo
 	case ResetMidBody:
 		f.sendPart(w, out)
 		reset(w)
-	case ShortBody:
+	case ShortBody: // the server then closes: the promise was not kept
+		if f.After > 0 {
+			f.sendPart(w, out)
+			break
+		}
 		out.writeHeader(w, len(out.body)+1000)
-		_, _ = w.Write(out.body) // the server then closes: the promise was not kept
+		_, _ = w.Write(out.body)
 	case EndlessBody:
 		sendForever(r.Context(), w, out)
 	case GzipBomb:

@@ -27,16 +27,37 @@ func (c *call) trace() *reply {
 
 // slice applies byte_offset and byte_limit, where this GitLab knows them.
 func (c *call) slice(log []byte) []byte {
-	if c.s.old || c.fault != nil && c.fault.Kind == NoSlices {
-		return log
+	begin, end := int64(0), int64(len(log))
+	sliced := !c.s.old && (c.fault == nil || c.fault.Kind != NoSlices && c.fault.Kind != RangeFront)
+	if offset, ok := c.int("byte_offset"); ok && sliced {
+		begin = min(offset, end)
 	}
-	if offset, ok := c.int("byte_offset"); ok {
-		log = log[min(offset, int64(len(log))):]
+	if c.fault != nil && c.fault.Kind == LostChunk {
+		end = c.fault.readable(begin, end)
 	}
-	if limit, ok := c.int("byte_limit"); ok {
-		log = log[:min(limit, int64(len(log)))]
+	if limit, ok := c.int("byte_limit"); ok && sliced {
+		end = min(end, begin+limit)
 	}
-	return log
+	return log[begin:end]
+}
+
+const defaultChunk = 128 << 10 // of incremental logging; contract section 10
+
+// readable is where a read from begin on ends: at the chunk that was lost, or at end. Of
+// that chunk there is nothing to read.
+func (f *Fault) readable(begin, end int64) int64 {
+	size := f.Size
+	if size <= 0 {
+		size = defaultChunk
+	}
+	hole := int64(f.After)
+	switch {
+	case begin < hole:
+		return min(hole, end)
+	case begin < hole+size:
+		return begin
+	}
+	return end
 }
 
 // rewrite is a log whose earlier bytes have changed, as after runner trouble.

@@ -95,6 +95,33 @@ func TestLogGrowsWithTheJob(t *testing.T) {
 	}
 }
 
+// A log that grows by itself can be rewritten, cut and erased on the way.
+func TestChangesOfAGrowingLog(t *testing.T) {
+	sb, clk := newBox()
+	read := func() string {
+		clk.advance(15 * time.Second)
+		return send(sb, "GET", jobURL(sandbox.JobLive, "trace"), maintainer).Body.String()
+	}
+	before := read()
+	sb.Fail(sandbox.Match{Route: sandbox.RouteTrace}, sandbox.Fault{Kind: sandbox.RewrittenLog})
+	rewritten := read()
+	if before == "" || strings.HasPrefix(rewritten, before) || len(rewritten) < len(before) {
+		t.Errorf("rewritten: %q", rewritten)
+	}
+	if later := read(); !strings.HasPrefix(later, rewritten) || len(later) == len(rewritten) {
+		t.Errorf("a rewritten log does not go on: %q", later)
+	}
+	sb.ClearFaults()
+	sb.TruncateTrace(sandbox.JobLive, 10)
+	if got := read(); got != before[:10] {
+		t.Errorf("cut: %q", got)
+	}
+	sb.Erase(sandbox.JobLive)
+	if got := read(); got != "" {
+		t.Errorf("erased: %q", got)
+	}
+}
+
 func TestControlOfTraces(t *testing.T) {
 	sb, _ := newBox()
 	read := func() string {
@@ -110,7 +137,21 @@ func TestControlOfTraces(t *testing.T) {
 	if got := read(); got != "a\nb\n" {
 		t.Errorf("SetTrace and GrowTrace: %q", got)
 	}
-	if sb.SetTrace(1, nil) || sb.GrowTrace(1, nil) || sb.SetStatus(1, "failed") {
+	sb.TruncateTrace(sandbox.JobRunning, 3)
+	sb.GrowTrace(sandbox.JobRunning, []byte("c"))
+	if got := read(); got != "a\nbc" {
+		t.Errorf("TruncateTrace: %q", got)
+	}
+	sb.TruncateTrace(sandbox.JobRunning, 100)
+	sb.TruncateTrace(sandbox.JobLive, -1)
+	if got := read(); got != "a\nbc" {
+		t.Errorf("TruncateTrace beyond the end: %q", got)
+	}
+	sb.Erase(sandbox.JobRunning)
+	if got := read(); got != "" {
+		t.Errorf("Erase: %q", got)
+	}
+	if sb.SetTrace(1, nil) || sb.GrowTrace(1, nil) || sb.SetStatus(1, "failed") || sb.TruncateTrace(1, 0) || sb.Erase(1) {
 		t.Error("a job that does not exist was changed")
 	}
 }
