@@ -19,9 +19,11 @@ type Client struct {
 	idle      time.Duration
 	maxBody   int64
 	frames    *frameCache // nil without one
+	flights   flights
+	refusals  refusals
+	keys      *keyMaker
 	userAgent []string
 
-	asked        *keyMaker  // of Validator
 	slices       partMemory // `byte_offset` and `byte_limit`
 	ranges       partMemory // the header Range, for logs
 	heads        *headMemory
@@ -59,6 +61,11 @@ func WithCache(bytes int64) Option {
 	}
 }
 
+// WithNegativeCache bounds how long a refusal of a read is remembered for the one
+// credential and request that it was given to (401, 403, 404, 410): a second by default, 0
+// for not at all.
+func WithNegativeCache(d time.Duration) Option { return func(c *Client) { c.refusals.keep = d } }
+
 // WithTransport replaces the connections to GitLab, for tests. Whether a failed
 // write was sent can then rarely be proved.
 func WithTransport(t http.RoundTripper) Option { return func(c *Client) { c.innermost = t } }
@@ -81,7 +88,8 @@ func New(base string, opts ...Option) (*Client, error) {
 		maxBody:   32 << 20,
 		frames:    newFrameCache(64 << 20),
 		heads:     newHeadMemory(),
-		asked:     newKeyMaker(),
+		refusals:  refusals{keep: time.Second},
+		keys:      newKeyMaker(),
 		userAgent: []string{"jobgate"},
 	}
 	for _, opt := range opts {

@@ -5,13 +5,46 @@ import (
 	"net/http"
 )
 
-// fetch asks for JSON and returns it as wire bytes: its own, or those of a frame that
-// GitLab has just confirmed.
+// fetch asks for JSON and returns it as wire bytes. Equal reads that are under way share
+// a call; a write is the caller's own.
 func (c *Client) fetch(caller context.Context, r *request, encode encoder) ([]byte, http.Header, error) {
-	r.respell(CallFrom(caller))
+	call := CallFrom(caller)
+	r.respell(call)
+	if r.method != http.MethodGet {
+		ctx, cancel := c.bounded(caller)
+		defer cancel()
+		resp, err := c.send(ctx, caller, r) //nolint:bodyclose // take closes it
+		if err != nil {
+			return nil, nil, err
+		}
+		return c.take(ctx, caller, r, resp, encode)
+	}
+	key := c.keys.of(call, r)
+	answer, ok := c.refusals.find(key)
+	if !ok {
+		answer = c.flights.share(caller, key, func(ctx context.Context) (f fetched) {
+			f.wire, f.header, f.err = c.read(ctx, r, key, encode)
+			if own := CallFrom(ctx); own != nil {
+				f.call = *own
+			}
+			c.refusals.note(key, f)
+			return f
+		}, func() error {
+			return &Error{Op: r.op.String(), Kind: Interrupted, Err: cause(caller, caller, caller.Err())}
+		})
+	}
+	if call != nil {
+		call.Reply, call.Lease, call.Frame = answer.call.Reply, answer.call.Lease, answer.call.Frame
+	}
+	return answer.wire, answer.header, answer.err
+}
+
+// read asks for JSON, and returns its own wire bytes, or those of a frame that GitLab has
+// just confirmed.
+func (c *Client) read(caller context.Context, r *request, key frameKey, encode encoder) ([]byte, http.Header, error) {
 	ctx, cancel := c.bounded(caller)
 	defer cancel()
-	if c.frames == nil || r.method != http.MethodGet {
+	if c.frames == nil {
 		resp, err := c.send(ctx, caller, r) //nolint:bodyclose // take closes it
 		if err != nil {
 			return nil, nil, err
@@ -19,7 +52,6 @@ func (c *Client) fetch(caller context.Context, r *request, encode encoder) ([]by
 		return c.take(ctx, caller, r, resp, encode)
 	}
 	call := CallFrom(caller)
-	key := c.frames.keys.of(call, r)
 	held := c.frames.lookup(key)
 	resp, same, err := c.askUnlessSame(ctx, caller, r, held) //nolint:bodyclose // take or refusal closes it
 	switch {

@@ -19,7 +19,6 @@ const largestShare = 8
 // a copy, so one is made only of an answer that has come twice with the same ETag; of the
 // first answer the ETag alone is remembered. All methods may be called at the same time.
 type frameCache struct {
-	keys         *keyMaker
 	most         int64
 	hits, misses atomic.Uint64
 
@@ -40,7 +39,7 @@ type frameEntry struct {
 
 func newFrameCache(most int64) *frameCache {
 	return &frameCache{
-		keys: newKeyMaker(), most: most,
+		most:    most,
 		entries: map[frameKey]*linked.Element{}, recent: linked.New(),
 	}
 }

@@ -40,7 +40,7 @@ func (l *logCall) request(part TraceRange) (*request, error) {
 // that the validator names, if that was the answer to the same request.
 func (l *logCall) start(caller context.Context, r *request, held Validator) (*TraceReader, error) {
 	ctx, cancel := context.WithCancelCause(caller)
-	asked := l.asked.of(CallFrom(ctx), r)
+	asked := l.keys.of(CallFrom(ctx), r)
 	if held.asked == asked {
 		r.validator = held.etag
 	}
