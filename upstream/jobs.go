@@ -36,7 +36,8 @@ func (c *Client) GetTokenJob(ctx context.Context, req *jobgatev1.GetTokenJobRequ
 	return c.job(ctx, r)
 }
 
-// CancelJob cancels a job; contract section 7.8. It is sent once.
+// CancelJob cancels a job; contract section 7.8. It is sent once. If GitLab's answer is
+// lost, the job is read, and is the answer if that proves that it was canceled just then.
 func (c *Client) CancelJob(ctx context.Context, req *jobgatev1.CancelJobRequest) (*jobgatev1.Job, error) {
 	r, err := c.jobRequest(http.MethodPost, "cancel job", req.GetProject(), req.GetJobId(), "/cancel")
 	if err != nil {
@@ -46,7 +47,7 @@ func (c *Client) CancelJob(ctx context.Context, req *jobgatev1.CancelJobRequest)
 	if err := r.query.extra(req.GetExtraParameters()); err != nil {
 		return nil, r.invalid(err)
 	}
-	return c.job(ctx, r)
+	return c.settled(ctx, r, canceledAt)
 }
 
 // RetryJob retries a job or trigger job and returns the new one; contract section
@@ -68,7 +69,7 @@ func (c *Client) RetryJob(ctx context.Context, req *jobgatev1.RetryJobRequest) (
 }
 
 // EraseJob erases log and artifacts of a job; contract section 7.10. It is sent
-// once.
+// once. A lost answer is dealt with as that of [Client.CancelJob] is.
 func (c *Client) EraseJob(ctx context.Context, req *jobgatev1.EraseJobRequest) (*jobgatev1.Job, error) {
 	r, err := c.jobRequest(http.MethodPost, "erase job", req.GetProject(), req.GetJobId(), "/erase")
 	if err != nil {
@@ -77,7 +78,7 @@ func (c *Client) EraseJob(ctx context.Context, req *jobgatev1.EraseJobRequest) (
 	if err := r.query.extra(req.GetExtraParameters()); err != nil {
 		return nil, r.invalid(err)
 	}
-	return c.job(ctx, r)
+	return c.settled(ctx, r, erasedAt)
 }
 
 // PlayJob starts a manual or delayed job, or a trigger job; contract section 7.11.
