@@ -38,6 +38,9 @@ type Config struct {
 	MaxConnectionAge time.Duration
 	// MaxStreams is how many streams of logs one credential may have open; 0 is 20,000.
 	MaxStreams int
+	// RequestIDWindow is how long the answer to a write is kept for those who send it
+	// again with the same request id; 0 is an hour.
+	RequestIDWindow time.Duration
 	// Heartbeat is how often a follower of a quiet log hears so; 0 is 30 seconds.
 	Heartbeat time.Duration
 	// Version is this build's own name for itself, as metrics and logs tell it.
@@ -57,8 +60,8 @@ func (c Config) Validate() error {
 	if c.MaxStreams < 0 {
 		errs = append(errs, errors.New("max-streams: negative"))
 	}
-	if c.Recheck < 0 || c.Heartbeat < 0 || c.MaxConnectionAge < 0 {
-		errs = append(errs, errors.New("recheck-interval, heartbeat-interval, max-connection-age: negative"))
+	if c.Recheck < 0 || c.Heartbeat < 0 || c.MaxConnectionAge < 0 || c.RequestIDWindow < 0 {
+		errs = append(errs, errors.New("recheck-interval, heartbeat-interval, max-connection-age, request-id-window: negative"))
 	}
 	errs = append(errs, validatePublicURL(c.PublicURL), validateTLS("grpc-cert", c.GRPCTLS), validateTLS("http-cert", c.HTTPTLS))
 	return errors.Join(errs...)

@@ -13,7 +13,8 @@ import (
 // jobService answers jobgate.v1.JobService.
 type jobService struct {
 	jobgatev1.UnimplementedJobServiceServer
-	api *upstream.Client
+	api    *upstream.Client
+	writes *writes
 }
 
 func (s *jobService) ListProjectJobs(
@@ -58,19 +59,19 @@ func (s *jobService) GetTokenJob(ctx context.Context, req *jobgatev1.GetTokenJob
 }
 
 func (s *jobService) CancelJob(ctx context.Context, req *jobgatev1.CancelJobRequest) (*jobgatev1.Job, error) {
-	return s.api.CancelJob(ctx, req)
+	return doOnce(ctx, s.writes, jobgatev1.JobService_CancelJob_FullMethodName, req, s.api.CancelJob)
 }
 
 func (s *jobService) RetryJob(ctx context.Context, req *jobgatev1.RetryJobRequest) (*jobgatev1.Job, error) {
-	return s.api.RetryJob(ctx, req)
+	return doOnce(ctx, s.writes, jobgatev1.JobService_RetryJob_FullMethodName, req, s.api.RetryJob)
 }
 
 func (s *jobService) EraseJob(ctx context.Context, req *jobgatev1.EraseJobRequest) (*jobgatev1.Job, error) {
-	return s.api.EraseJob(ctx, req)
+	return doOnce(ctx, s.writes, jobgatev1.JobService_EraseJob_FullMethodName, req, s.api.EraseJob)
 }
 
 func (s *jobService) PlayJob(ctx context.Context, req *jobgatev1.PlayJobRequest) (*jobgatev1.PlayJobResponse, error) {
-	return s.api.PlayJob(ctx, req)
+	return doOnce(ctx, s.writes, jobgatev1.JobService_PlayJob_FullMethodName, req, s.api.PlayJob)
 }
 
 // tellCursor gives the next cursor to a caller who pages in GitLab's own way: older

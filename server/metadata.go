@@ -88,6 +88,7 @@ var relayed = []struct{ header, key string }{
 	{"X-Total-Pages", "x-total-pages"},
 	{"X-Next-Cursor", "x-next-cursor"},
 	{"X-Prev-Cursor", "x-prev-cursor"},
+	{"Jobgate-Replayed", "jobgate-replayed"},
 }
 
 // maxRelayed is the length of a header value that is passed on; together they stay

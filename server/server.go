@@ -40,6 +40,7 @@ type Server struct {
 	admin  *http.Server
 	hub    *live.Hub
 	pool   *spool.Pool
+	writes *writes
 	drain  context.CancelFunc      // asks streams to end soon
 	abort  context.CancelCauseFunc // ends the calls that outlast a graceful stop
 }
@@ -70,14 +71,15 @@ func New(cfg Config, api *upstream.Client, log *slog.Logger) (*Server, error) {
 		age:     cfg.MaxConnectionAge,
 		streams: newStreamLimit(cmp.Or(cfg.MaxStreams, 20_000)),
 	}
-	registerServices(s.grpc, api, traces)
+	s.writes = newWrites(api, log, cfg.RequestIDWindow)
+	registerServices(s.grpc, api, s.writes, traces)
 	for name := range s.grpc.GetServiceInfo() {
 		s.health.SetServingStatus(name, healthv1.HealthCheckResponse_SERVING)
 	}
 	healthv1.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
 	inside := inproc.New(c.unary, c.stream)
-	registerServices(inside, api, traces)
+	registerServices(inside, api, s.writes, traces)
 	face, err := rest.New(rest.Config{
 		Channel: inside, Relay: c.relay(api), //nolint:bodyclose // Relay closes it
 		PublicURL: cfg.PublicURL, TrustedProxies: cfg.TrustedProxies,
@@ -91,8 +93,8 @@ func New(cfg Config, api *upstream.Client, log *slog.Logger) (*Server, error) {
 }
 
 // registerServices registers the services of the contract, for either face.
-func registerServices(at grpc.ServiceRegistrar, api *upstream.Client, traces *traceService) {
-	jobgatev1.RegisterJobServiceServer(at, &jobService{api: api})
+func registerServices(at grpc.ServiceRegistrar, api *upstream.Client, w *writes, traces *traceService) {
+	jobgatev1.RegisterJobServiceServer(at, &jobService{api: api, writes: w})
 	jobgatev1.RegisterBridgeServiceServer(at, &bridgeService{api: api})
 	jobgatev1.RegisterAgentServiceServer(at, &agentService{api: api})
 	jobgatev1.RegisterTraceServiceServer(at, traces)
@@ -190,7 +192,17 @@ func (s *Server) stop() {
 	}
 	s.abort(errShutdown)
 	_ = s.http.Close()
+	s.finishWrites()
 	s.hub.Close()
 	_ = s.pool.Close()
 	_ = s.admin.Close() // last: it is what tells about the stop
+}
+
+// finishWrites lets writes that go on without their callers come to an end.
+func (s *Server) finishWrites() {
+	ctx, end := context.WithCancelCause(context.Background())
+	defer end(nil)
+	late := time.AfterFunc(abortGrace, func() { end(errShutdown) })
+	defer late.Stop()
+	s.writes.close(ctx)
 }

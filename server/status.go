@@ -34,10 +34,10 @@ const reasonPrefix = "ERROR_REASON_"
 // mapping.
 var table = []row{
 	{"the request breaks a rule of the gateway", kind(upstream.Invalid), codes.InvalidArgument, jobgatev1.ErrorReason_ERROR_REASON_INVALID_REQUEST},
+	lost,
 	{"the caller's deadline passed", caused(context.DeadlineExceeded), codes.DeadlineExceeded, jobgatev1.ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED},
 	{"the caller went away", caused(context.Canceled), codes.Canceled, jobgatev1.ErrorReason_ERROR_REASON_CALL_CANCELED},
 	{"nothing could be sent", kind(upstream.NotSent), codes.Unavailable, jobgatev1.ErrorReason_ERROR_REASON_UPSTREAM_UNAVAILABLE},
-	lost,
 	{"the connection broke or timed out on a read", kind(upstream.Interrupted), codes.Unavailable, jobgatev1.ErrorReason_ERROR_REASON_UPSTREAM_UNAVAILABLE},
 	{"the answer is larger than the bound", kind(upstream.TooLarge), codes.ResourceExhausted, jobgatev1.ErrorReason_ERROR_REASON_UPSTREAM_TOO_LARGE},
 	{"the answer is not what the API promises", kind(upstream.Malformed), codes.Internal, jobgatev1.ErrorReason_ERROR_REASON_UPSTREAM_MALFORMED},
@@ -169,6 +169,9 @@ func statusOf(ctx context.Context, c *call, err error) outcome {
 	if err == nil || errors.Is(err, inproc.ErrEnough) {
 		return outcome{}
 	}
+	if o, ok := onceOutcome(c, err); ok {
+		return o
+	}
 	e, fromUpstream := errors.AsType[*upstream.Error](err)
 	switch stopping := errors.Is(context.Cause(ctx), errShutdown) || errors.Is(err, errShutdown); {
 	case stopping && fromUpstream && lostWrite(e, c):
@@ -180,9 +183,6 @@ func statusOf(ctx context.Context, c *call, err error) outcome {
 	}
 	if e, ok := errors.AsType[*invalidError](err); ok {
 		return plainOutcome(c, codes.InvalidArgument, jobgatev1.ErrorReason_ERROR_REASON_INVALID_REQUEST, e.Error(), badRequest(e.violations))
-	}
-	if e, ok := errors.AsType[*unimplementedError](err); ok {
-		return plainOutcome(c, codes.Unimplemented, jobgatev1.ErrorReason_ERROR_REASON_NOT_IMPLEMENTED, e.Error(), badRequest(violations{{e.field, e.what}}))
 	}
 	if errors.Is(err, errAged) {
 		return plainOutcome(c, codes.Unavailable, jobgatev1.ErrorReason_ERROR_REASON_SHUTTING_DOWN, errAged.Error())

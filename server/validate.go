@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
+	"github.com/jobgate/jobgate/server/once"
 )
 
 // violations collects the rules that a request breaks.
@@ -41,11 +42,6 @@ type invalidError struct{ violations violations }
 
 func (e *invalidError) Error() string { return e.violations.String() }
 
-// unimplementedError says that the request uses what this version lacks.
-type unimplementedError struct{ field, what string }
-
-func (e *unimplementedError) Error() string { return e.field + ": " + e.what }
-
 // validate checks what the types of a request cannot, for all requests at once:
 // fields of the same name have the same rules. What becomes part of a request to GitLab
 // has its rules where that is made, in the upstream client; what only GitLab can judge
@@ -67,19 +63,12 @@ func validate(req any) error {
 	if r, ok := req.(*jobgatev1.ReadTraceRequest); ok {
 		v.trace(r)
 	}
-	if err := v.err(); err != nil {
-		return err
-	}
-	return implemented(req)
-}
-
-// implemented refuses what the contract has and this version has not: better than to
-// ignore it.
-func implemented(req any) error {
 	if r, ok := req.(interface{ GetRequestId() string }); ok && r.GetRequestId() != "" {
-		return &unimplementedError{"request_id", "repeating a write safely is not implemented yet"}
+		if err := once.CheckID(r.GetRequestId()); err != nil {
+			v.add("request_id", err.Error())
+		}
 	}
-	return nil
+	return v.err()
 }
 
 // paged is a request for a page of a list.

@@ -26,6 +26,9 @@ type serveCmd struct {
 	UpstreamMaxBody     byteSize      `group:"upstream" placeholder:"SIZE" default:"32MiB" help:"Largest answer taken from GitLab, logs aside; KiB, MiB, GiB or bytes."`
 	UpstreamCache       byteSize      `group:"upstream" placeholder:"SIZE" default:"64MiB" help:"Memory for answers that GitLab is asked to confirm as unchanged instead of sending them again; each is for one credential only. 0 is off."`
 
+	UpstreamNegativeCache time.Duration `group:"upstream" placeholder:"DURATION" default:"1s" help:"How long a refusal (401, 403, 404, 410) of a read is remembered for the credential and request that it was given to. 0s is off."`
+	RequestIDWindow       time.Duration `name:"request-id-window" group:"upstream" placeholder:"DURATION" default:"1h" help:"How long the answer to a write is kept for those who send it again with the same request_id (Jobgate-Request-Id over REST)."`
+
 	GRPCAddr       string   `name:"grpc-addr" group:"listen" placeholder:"HOST:PORT" default:"127.0.0.1:9090" help:"Where gRPC is served. Port 0 takes a free one."`
 	HTTPAddr       string   `name:"http-addr" group:"listen" placeholder:"HOST:PORT" default:"127.0.0.1:8080" help:"Where HTTP is served: GitLab's REST API below /api/v4, and /healthz. Empty is off."`
 	AdminAddr      string   `group:"listen" placeholder:"HOST:PORT" default:"127.0.0.1:9091" help:"Where health, metrics and profiles are served, always in plaintext. Empty is off."`
@@ -117,6 +120,7 @@ func (c *serveCmd) Run(ctx context.Context, p *process, s *settings) error {
 		upstream.WithIdleTimeout(c.UpstreamIdleTimeout),
 		upstream.WithMaxBody(int64(c.UpstreamMaxBody)),
 		upstream.WithCache(int64(c.UpstreamCache)),
+		upstream.WithNegativeCache(c.UpstreamNegativeCache),
 		upstream.WithUserAgent("jobgate/"+config.Version))
 	if err != nil {
 		return refused(fmt.Errorf("%s: %w", s.name("upstream"), err))
@@ -141,8 +145,8 @@ func (c *serveCmd) check(s *settings) (server.Config, *listening, error) {
 		PublicURL: strings.TrimSuffix(c.PublicURL, "/"), TrustedProxies: proxies,
 		SpoolMemory: int64(c.SpoolMemory), SpoolDisk: int64(c.SpoolDisk), SpoolDir: c.SpoolDir,
 		Recheck: c.RecheckInterval, Heartbeat: c.HeartbeatInterval, MaxStreams: c.MaxStreams,
-		MaxConnectionAge: c.MaxConnectionAge,
-		ShutdownTimeout:  c.ShutdownTimeout, Version: buildVersion(),
+		MaxConnectionAge: c.MaxConnectionAge, RequestIDWindow: c.RequestIDWindow,
+		ShutdownTimeout: c.ShutdownTimeout, Version: buildVersion(),
 	}
 	errs := []error{c.checkGitlab(s), c.checkBounds(s), err, errProxies, config.Validate()}
 	return config, l, errors.Join(errs...)
@@ -162,6 +166,9 @@ func (c *serveCmd) checkBounds(s *settings) error {
 	}
 	if c.UpstreamCache < 0 {
 		errs = append(errs, fmt.Errorf("%s: must not be negative", s.name("upstream-cache")))
+	}
+	if c.UpstreamNegativeCache < 0 {
+		errs = append(errs, fmt.Errorf("%s: must not be negative", s.name("upstream-negative-cache")))
 	}
 	if c.UpstreamMaxBody <= 0 {
 		errs = append(errs, fmt.Errorf("%s: must be more than 0", s.name("upstream-max-body")))

@@ -3,7 +3,9 @@ package rest
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/jobgate/jobgate/server/inproc"
 	"github.com/jobgate/jobgate/upstream"
@@ -50,8 +52,23 @@ func (x *exchange) answer() {
 	x.KeepRedirects, x.ByReference = true, true
 	x.BridgesRoute = x.bridges
 	if plain := x.identify(); !plain || !x.fits || x.r.Method != x.method || !x.fitted() {
+		if x.requestID() != "" {
+			x.refuse(ownFailure(http.StatusNotImplemented, "NOT_IMPLEMENTED", requestIDHeader+" goes only with a write that the contract can say: without parameters that are unknown to it or of another type"))
+			return
+		}
 		x.relay()
 	}
+}
+
+// requestIDHeader names a write, as `request_id` does over gRPC.
+const requestIDHeader = "Jobgate-Request-Id"
+
+// requestID is the name of a write; several are none that is valid.
+func (x *exchange) requestID() string {
+	if slices.Contains(reading, x.r.Method) {
+		return ""
+	}
+	return strings.Join(x.r.Header[requestIDHeader], ", ")
 }
 
 // fitted makes the call that the request stands for, if it fits one.

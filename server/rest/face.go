@@ -80,10 +80,6 @@ func (f *Face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.refuse(&wrongMethod)
 		return
 	}
-	if r.Header.Get("Jobgate-Request-Id") != "" && !slices.Contains(reading, r.Method) {
-		x.refuse(ownFailure(http.StatusNotImplemented, "NOT_IMPLEMENTED", "repeating a write safely by Jobgate-Request-Id is not implemented yet"))
-		return
-	}
 	x.answer() //nolint:contextcheck // it is in the request
 }
 

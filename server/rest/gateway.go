@@ -66,9 +66,18 @@ type binding struct{ *inproc.Channel }
 // Invoke implements [grpc.ClientConnInterface].
 func (b binding) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
 	if m, ok := args.(proto.Message); ok {
-		complete(m.ProtoReflect(), exchangeFrom(ctx).bound.extra)
+		x := exchangeFrom(ctx)
+		complete(m.ProtoReflect(), x.bound.extra)
+		name(m.ProtoReflect(), x.requestID())
 	}
 	return b.Channel.Invoke(ctx, method, args, reply, opts...)
+}
+
+// name gives a write its request id.
+func name(m protoreflect.Message, id string) {
+	if fd := m.Descriptor().Fields().ByName("request_id"); fd != nil && id != "" {
+		m.Set(fd, protoreflect.ValueOfString(id))
+	}
 }
 
 // complete sets the extra parameters, and GitLab's own paging, so that a list is asked

@@ -13,6 +13,7 @@ var spelling = func() map[string]string {
 	for name := range strings.FieldsSeq(`
 		Age Allow Cache-Control Content-Disposition Content-Language Content-Security-Policy Content-Type
 		Deprecation ETag Expires Last-Modified Link Location Permissions-Policy Pragma Referrer-Policy Retry-After
+		Jobgate-Replayed
 		Server-Timing Sunset Vary Warning WWW-Authenticate
 		RateLimit-Name RateLimit-Limit RateLimit-Observed RateLimit-Remaining RateLimit-Reset RateLimit-ResetTime`) {
 		names[http.CanonicalHeaderKey(name)] = name

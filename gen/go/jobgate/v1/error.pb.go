@@ -110,6 +110,17 @@ const (
 	ErrorReason_ERROR_REASON_GATEWAY_FAILED ErrorReason = 32
 	// `RESOURCE_EXHAUSTED`: the credential has as many streams of logs open as one may.
 	ErrorReason_ERROR_REASON_TOO_MANY_STREAMS ErrorReason = 33
+	// `RESOURCE_EXHAUSTED`: too many request ids of writes are remembered, of this
+	// credential or of all. Nothing was sent.
+	ErrorReason_ERROR_REASON_TOO_MANY_REQUEST_IDS ErrorReason = 34
+	// `INVALID_ARGUMENT`: the request id was used for another request. Nothing was sent.
+	ErrorReason_ERROR_REASON_REQUEST_ID_REUSED ErrorReason = 35
+	// `ALREADY_EXISTS`: the write with this request id was done before, and there was no
+	// room to keep its answer.
+	ErrorReason_ERROR_REASON_REQUEST_DONE ErrorReason = 36
+	// `RESOURCE_EXHAUSTED`: as many calls as may be are under way, of this caller or to
+	// GitLab. Nothing was sent.
+	ErrorReason_ERROR_REASON_TOO_MANY_CALLS ErrorReason = 37
 )
 
 // Enum value maps for ErrorReason.
@@ -149,6 +160,10 @@ var (
 		31: "ERROR_REASON_SHUTTING_DOWN",
 		32: "ERROR_REASON_GATEWAY_FAILED",
 		33: "ERROR_REASON_TOO_MANY_STREAMS",
+		34: "ERROR_REASON_TOO_MANY_REQUEST_IDS",
+		35: "ERROR_REASON_REQUEST_ID_REUSED",
+		36: "ERROR_REASON_REQUEST_DONE",
+		37: "ERROR_REASON_TOO_MANY_CALLS",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":              0,
@@ -185,6 +200,10 @@ var (
 		"ERROR_REASON_SHUTTING_DOWN":            31,
 		"ERROR_REASON_GATEWAY_FAILED":           32,
 		"ERROR_REASON_TOO_MANY_STREAMS":         33,
+		"ERROR_REASON_TOO_MANY_REQUEST_IDS":     34,
+		"ERROR_REASON_REQUEST_ID_REUSED":        35,
+		"ERROR_REASON_REQUEST_DONE":             36,
+		"ERROR_REASON_TOO_MANY_CALLS":           37,
 	}
 )
 
@@ -298,7 +317,8 @@ const file_jobgate_v1_error_proto_rawDesc = "" +
 	"\x06status\x18\x01 \x01(\x05R\x06status\x12!\n" +
 	"\fcontent_type\x18\x02 \x01(\tR\vcontentType\x12\x12\n" +
 	"\x04body\x18\x03 \x01(\fR\x04body\x12\x1c\n" +
-	"\ttruncated\x18\x04 \x01(\bR\ttruncated*\xae\t\n" +
+	"\ttruncated\x18\x04 \x01(\bR\ttruncated*\xb9\n" +
+	"\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12 \n" +
@@ -334,7 +354,11 @@ const file_jobgate_v1_error_proto_rawDesc = "" +
 	"\x1aERROR_REASON_CALL_CANCELED\x10\x1e\x12\x1e\n" +
 	"\x1aERROR_REASON_SHUTTING_DOWN\x10\x1f\x12\x1f\n" +
 	"\x1bERROR_REASON_GATEWAY_FAILED\x10 \x12!\n" +
-	"\x1dERROR_REASON_TOO_MANY_STREAMS\x10!B\x9d\x01\n" +
+	"\x1dERROR_REASON_TOO_MANY_STREAMS\x10!\x12%\n" +
+	"!ERROR_REASON_TOO_MANY_REQUEST_IDS\x10\"\x12\"\n" +
+	"\x1eERROR_REASON_REQUEST_ID_REUSED\x10#\x12\x1d\n" +
+	"\x19ERROR_REASON_REQUEST_DONE\x10$\x12\x1f\n" +
+	"\x1bERROR_REASON_TOO_MANY_CALLS\x10%B\x9d\x01\n" +
 	"\x0ecom.jobgate.v1B\n" +
 	"ErrorProtoP\x01Z6github.com/jobgate/jobgate/gen/go/jobgate/v1;jobgatev1\xa2\x02\x03JXX\xaa\x02\n" +
 	"Jobgate.V1\xca\x02\n" +

@@ -480,9 +480,16 @@ type CancelJobRequest struct {
 	// Whether to end a job that is already `JOB_STATUS_CANCELING` at once. Does
 	// nothing to a running job. Maintainers only.
 	Force *bool `protobuf:"varint,3,opt,name=force,proto3,oneof" json:"force,omitempty"`
-	// Not implemented yet: setting it is `UNIMPLEMENTED`. It will make a repeat of
-	// the call within some minutes answer the first success instead of acting
-	// again, within one gateway process.
+	// A name for this write, 1 to 128 visible ASCII characters, best a random one.
+	// Within an hour (a setting of the gateway's), a call of the same method by the
+	// same credential with the same name is not sent to GitLab again: it answers the
+	// first success, once GitLab has said that the credential may read that job; a
+	// call at the same time waits for it; after an outcome that is not known it says
+	// so again (`UNKNOWN`). What GitLab refused, or what was not sent, may be tried
+	// again. The same name with another request is `INVALID_ARGUMENT`, reason
+	// `REQUEST_ID_REUSED`. Header `jobgate-replayed: true` tells an answer that was
+	// given before. It holds within one gateway process: not after a restart, nor
+	// on another replica.
 	RequestId string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Parameters without a field.
 	ExtraParameters []*Parameter `protobuf:"bytes,5,rep,name=extra_parameters,json=extraParameters,proto3" json:"extra_parameters,omitempty"`
@@ -565,7 +572,7 @@ type RetryJobRequest struct {
 	// Job inputs, name to value (text, number, boolean, array). Since GitLab 18.10;
 	// older ones ignore them. A bad one is `INVALID_ARGUMENT` in GitLab's words.
 	Inputs *structpb.Struct `protobuf:"bytes,3,opt,name=inputs,proto3" json:"inputs,omitempty"`
-	// Not implemented yet; see `CancelJobRequest.request_id`.
+	// A name for this write; see `CancelJobRequest.request_id`.
 	RequestId string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Parameters without a field.
 	ExtraParameters []*Parameter `protobuf:"bytes,5,rep,name=extra_parameters,json=extraParameters,proto3" json:"extra_parameters,omitempty"`
@@ -645,7 +652,7 @@ type EraseJobRequest struct {
 	Project string `protobuf:"bytes,1,opt,name=project,proto3" json:"project,omitempty"`
 	// Number of the job. Required.
 	JobId int64 `protobuf:"varint,2,opt,name=job_id,json=jobId,proto3" json:"job_id,omitempty"`
-	// Not implemented yet; see `CancelJobRequest.request_id`.
+	// A name for this write; see `CancelJobRequest.request_id`.
 	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Parameters without a field.
 	ExtraParameters []*Parameter `protobuf:"bytes,4,rep,name=extra_parameters,json=extraParameters,proto3" json:"extra_parameters,omitempty"`
@@ -723,7 +730,7 @@ type PlayJobRequest struct {
 	JobVariablesAttributes []*JobVariable `protobuf:"bytes,3,rep,name=job_variables_attributes,json=jobVariablesAttributes,proto3" json:"job_variables_attributes,omitempty"`
 	// Job inputs, name to value. Since GitLab 18.10; ignored for trigger jobs.
 	JobInputs *structpb.Struct `protobuf:"bytes,4,opt,name=job_inputs,json=jobInputs,proto3" json:"job_inputs,omitempty"`
-	// Not implemented yet; see `CancelJobRequest.request_id`.
+	// A name for this write; see `CancelJobRequest.request_id`.
 	RequestId string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Parameters without a field.
 	ExtraParameters []*Parameter `protobuf:"bytes,6,rep,name=extra_parameters,json=extraParameters,proto3" json:"extra_parameters,omitempty"`
