@@ -22,6 +22,7 @@ import (
 const (
 	readBacks     = 2
 	readBackPause = 300 * time.Millisecond
+	readBackTime  = 5 * time.Second // for all of it
 )
 
 // slack is for clocks that are read in whole seconds.
@@ -35,11 +36,13 @@ func (c *Client) settled(ctx context.Context, r *request, when func(*jobgatev1.J
 	if !outcomeUnknown(lost) {
 		return job, lost
 	}
+	within, cancel := context.WithTimeoutCause(ctx, readBackTime, ErrUpstreamTimeout)
+	defer cancel()
 	for i := range readBacks {
-		if i > 0 && !pause(ctx, readBackPause) {
+		if i > 0 && !pause(within, readBackPause) {
 			break
 		}
-		job, clock, err := c.readBack(ctx, r)
+		job, clock, err := c.readBack(within, r)
 		if err == nil && when(parsed(job)).After(sent.Add(clock-slack)) {
 			if call := CallFrom(ctx); call != nil { // as if GitLab had answered the write
 				call.Reply.Status = http.StatusCreated
