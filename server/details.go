@@ -16,6 +16,7 @@ import (
 
 	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
 	"github.com/jobgate/jobgate/upstream"
+	"github.com/jobgate/jobgate/upstream/circuit"
 )
 
 // A status travels in trailers, which clients in other languages read up to about
@@ -103,7 +104,12 @@ func messageOf(e *upstream.Error) string {
 			all.add(v.Field, v.Rule)
 		}
 		return all.String()
+	case upstream.Limited:
+		return e.Err.Error()
 	case upstream.NotSent:
+		if open, ok := errors.AsType[*circuit.OpenError](e.Err); ok {
+			return open.Error()
+		}
 		return "gitlab cannot be reached"
 	case upstream.Interrupted:
 		for _, own := range []error{errShutdown, upstream.ErrUpstreamTimeout, upstream.ErrLogIdle, context.DeadlineExceeded, context.Canceled} {

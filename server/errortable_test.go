@@ -208,10 +208,11 @@ func TestAnonymousIsToldToBringACredential(t *testing.T) {
 
 // rowsWithoutAnAnswer are those that no answer over the network can single out.
 var rowsWithoutAnAnswer = map[string]*upstream.Error{
-	"the caller's deadline passed": {Kind: upstream.Interrupted, Err: fmt.Errorf("read: %w", context.DeadlineExceeded)},
-	"the caller went away":         {Kind: upstream.Interrupted, Err: context.Canceled},
-	"nothing could be sent":        {Kind: upstream.NotSent, Write: true, Err: errors.New("refused")},
-	"401 without a credential":     {Kind: upstream.Answered, Status: 401},
+	"the caller's deadline passed":           {Kind: upstream.Interrupted, Err: fmt.Errorf("read: %w", context.DeadlineExceeded)},
+	"the caller went away":                   {Kind: upstream.Interrupted, Err: context.Canceled},
+	"nothing could be sent":                  {Kind: upstream.NotSent, Write: true, Err: errors.New("refused")},
+	"too many calls to GitLab are under way": {Kind: upstream.Limited, Write: true, Err: errors.New("full")},
+	"401 without a credential":               {Kind: upstream.Answered, Status: 401},
 }
 
 func TestRowsWithoutAnAnswer(t *testing.T) {

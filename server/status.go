@@ -37,6 +37,7 @@ var table = []row{
 	lost,
 	{"the caller's deadline passed", caused(context.DeadlineExceeded), codes.DeadlineExceeded, jobgatev1.ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED},
 	{"the caller went away", caused(context.Canceled), codes.Canceled, jobgatev1.ErrorReason_ERROR_REASON_CALL_CANCELED},
+	{"too many calls to GitLab are under way", kind(upstream.Limited), codes.ResourceExhausted, jobgatev1.ErrorReason_ERROR_REASON_TOO_MANY_CALLS},
 	{"nothing could be sent", kind(upstream.NotSent), codes.Unavailable, jobgatev1.ErrorReason_ERROR_REASON_UPSTREAM_UNAVAILABLE},
 	{"the connection broke or timed out on a read", kind(upstream.Interrupted), codes.Unavailable, jobgatev1.ErrorReason_ERROR_REASON_UPSTREAM_UNAVAILABLE},
 	{"the answer is larger than the bound", kind(upstream.TooLarge), codes.ResourceExhausted, jobgatev1.ErrorReason_ERROR_REASON_UPSTREAM_TOO_LARGE},

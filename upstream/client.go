@@ -19,6 +19,7 @@ type Client struct {
 	idle      time.Duration
 	maxBody   int64
 	frames    *frameCache // nil without one
+	guard     guard
 	flights   flights
 	refusals  refusals
 	keys      *keyMaker
@@ -66,6 +67,21 @@ func WithCache(bytes int64) Option {
 // for not at all.
 func WithNegativeCache(d time.Duration) Option { return func(c *Client) { c.refusals.keep = d } }
 
+// WithAttempts bounds how often a read is sent that fails in a way that may pass: a
+// connection that breaks, 502, 503, 504. It is 3 by default, and 1 for no retry. A budget
+// bounds the retries of all calls together to about a tenth of them. A write is sent once.
+func WithAttempts(n int) Option { return func(c *Client) { c.guard.attempts = n } }
+
+// WithConcurrency bounds how many calls are under way, 256 by default, half of them of one
+// kind. Eight times as many may wait; further ones are an [Error] of kind [Limited]. Logs
+// count until they begin.
+func WithConcurrency(n int) Option { return func(c *Client) { c.guard.calls = n } }
+
+// WithCircuit says whether calls are held back that GitLab would not answer: when those of
+// one kind have failed for half a second they are not sent, but for a few that find out
+// whether GitLab answers again. It is on by default. See [Client.Health].
+func WithCircuit(on bool) Option { return func(c *Client) { c.guard.breaks = on } }
+
 // WithTransport replaces the connections to GitLab, for tests. Whether a failed
 // write was sent can then rarely be proved.
 func WithTransport(t http.RoundTripper) Option { return func(c *Client) { c.innermost = t } }
@@ -88,6 +104,7 @@ func New(base string, opts ...Option) (*Client, error) {
 		maxBody:   32 << 20,
 		frames:    newFrameCache(64 << 20),
 		heads:     newHeadMemory(),
+		guard:     guard{attempts: 3, calls: 256, breaks: true},
 		refusals:  refusals{keep: time.Second},
 		keys:      newKeyMaker(),
 		userAgent: []string{"jobgate"},
@@ -103,6 +120,9 @@ func New(base string, opts ...Option) (*Client, error) {
 	}
 	if c.timeout > longest || c.idle > longest {
 		return nil, errors.New("upstream: timeouts must not be longer than 24 hours")
+	}
+	if err := c.guard.init(); err != nil {
+		return nil, err
 	}
 	if c.innermost == nil {
 		c.innermost, c.provable = newTransport(), true

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"errors"
 	"net/http"
 )
 
@@ -40,10 +41,26 @@ func (c *Client) fetch(caller context.Context, r *request, encode encoder) ([]by
 }
 
 // read asks for JSON, and returns its own wire bytes, or those of a frame that GitLab has
-// just confirmed.
+// just confirmed. An answer that breaks off is asked for again as one that does not come.
 func (c *Client) read(caller context.Context, r *request, key frameKey, encode encoder) ([]byte, http.Header, error) {
 	ctx, cancel := c.bounded(caller)
 	defer cancel()
+	for {
+		wire, header, err := c.readOnce(ctx, caller, r, key, encode)
+		e, ok := errors.AsType[*Error](err)
+		if !ok || e.Kind != Interrupted || e.Status == 0 || ctx.Err() != nil {
+			return wire, header, err
+		}
+		wait, ok := c.again(ctx, r, 0)
+		if !ok || !pause(ctx, wait) {
+			return nil, nil, err
+		}
+	}
+}
+
+func (c *Client) readOnce(
+	ctx, caller context.Context, r *request, key frameKey, encode encoder,
+) ([]byte, http.Header, error) {
 	if c.frames == nil {
 		resp, err := c.send(ctx, caller, r) //nolint:bodyclose // take closes it
 		if err != nil {

@@ -32,11 +32,12 @@ const (
 	Redirected                  // the answer is a redirect that is not followed
 	NotSent                     // provably nothing of the request was written
 	Interrupted                 // broken or timed out after something may have been written
+	Limited                     // not sent: too many calls are under way
 	Invalid                     // the request breaks a rule of this package; see Violations
 )
 
 var kindNames = [...]string{
-	"unknown", "answered", "malformed", "too large", "redirected", "not sent", "interrupted", "invalid",
+	"unknown", "answered", "malformed", "too large", "redirected", "not sent", "interrupted", "limited", "invalid",
 }
 
 // String names the kind.
@@ -54,7 +55,7 @@ type Error struct {
 	Op string
 	// Kind says how it failed.
 	Kind Kind
-	// Write tells a call that changes something. Unless Kind is NotSent or Invalid,
+	// Write tells a call that changes something. Unless Kind is NotSent, Limited or Invalid,
 	// or GitLab refused it, the change may have happened.
 	Write bool
 	// Status is the HTTP status of the answer, 0 if there was none.
@@ -69,7 +70,8 @@ type Error struct {
 	Violations []Violation
 	// RequestID is GitLab's number of the request.
 	RequestID string
-	// RetryAfter is how long GitLab asked to wait, 0 if it did not.
+	// RetryAfter is how long GitLab asked to wait, or, of what was not sent, how long it may
+	// take until it would be; 0 if that is not known.
 	RetryAfter time.Duration
 	// ContentType of the answer, as sent.
 	ContentType string

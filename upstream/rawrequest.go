@@ -9,8 +9,9 @@ import (
 // rawRequest checks raw and makes a request of it.
 func (c *Client) rawRequest(raw Raw) (*request, error) {
 	r := &request{
-		op:     op{what: "relay " + raw.Method + " " + printable(raw.Path, 256)},
-		method: raw.Method, query: query(raw.Query), body: raw.Body, contentType: raw.ContentType, accept: raw.Accept,
+		op:      op{what: "relay " + raw.Method + " " + printable(raw.Path, 256)},
+		relayed: true,
+		method:  raw.Method, query: query(raw.Query), body: raw.Body, contentType: raw.ContentType, accept: raw.Accept,
 	}
 	path, err := url.PathUnescape(raw.Path)
 	switch {

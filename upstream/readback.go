@@ -33,8 +33,13 @@ const slack = 2 * time.Second
 func (c *Client) settled(ctx context.Context, r *request, when func(*jobgatev1.Job) time.Time) (*jobgatev1.Job, error) {
 	sent := time.Now()
 	job, lost := c.job(ctx, r)
-	if !outcomeUnknown(lost) {
+	if !outcomeUnknown(lost) || otherSuccess(lost) {
 		return job, lost
+	}
+	own := Reply{}
+	call := CallFrom(ctx)
+	if call != nil {
+		own = call.Reply
 	}
 	within, cancel := context.WithTimeoutCause(ctx, readBackTime, ErrUpstreamTimeout)
 	defer cancel()
@@ -44,14 +49,24 @@ func (c *Client) settled(ctx context.Context, r *request, when func(*jobgatev1.J
 		}
 		job, clock, err := c.readBack(within, r)
 		if err == nil && when(parsed(job)).After(sent.Add(clock-slack)) {
-			if call := CallFrom(ctx); call != nil { // as if GitLab had answered the write
+			if call != nil { // as if GitLab had answered the write
 				call.Reply.Status = http.StatusCreated
 				delete(call.Reply.Header, "Etag")
 			}
 			return job, nil
 		}
 	}
+	if call != nil {
+		call.Reply = own
+	}
 	return nil, lost
+}
+
+// otherSuccess says whether GitLab has answered a success of another kind than the
+// contract has, such as that it will do it later: that is its answer.
+func otherSuccess(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Kind == Malformed && e.Status/100 == 2 && e.Status != http.StatusCreated
 }
 
 // parsed is a job that is wire-backed; an empty one if it cannot be read.

@@ -64,7 +64,7 @@ func TestLostAnswersAreReadBack(t *testing.T) {
 					resp := answer(200, `{"id":7,"status":"`+c.job+`","finished_at":"`+at+`","erased_at":"`+at+`"}`)
 					resp.Header.Set("Date", time.Now().Add(c.ahead).UTC().Format(http.TimeFormat))
 					return resp, nil
-				})
+				}, WithAttempts(1))
 				call := byToken("a")
 				ctx := WithCall(t.Context(), call)
 				var job *jobgatev1.Job

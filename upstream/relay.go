@@ -17,7 +17,7 @@ type Raw struct {
 	Accept      string // "" is application/json, as for typed calls
 }
 
-// Relay sends raw once and calls answer with GitLab's answer, whatever its status: also a
+// Relay sends raw, a write once, and calls answer with GitLab's answer, whatever its status: also a
 // redirect, which is never followed, and 304. Errors of answer come back as they are; all
 // others are an [*Error], of a write by the rules of writes. It sets [Call.Reply].
 //

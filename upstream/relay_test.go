@@ -144,7 +144,10 @@ func TestRelayedAnswers(t *testing.T) {
 			if method == "HEAD" || status == 204 || status == 304 {
 				body = nil
 			}
-			calls := 0
+			calls, want := 0, 1
+			if status == 503 && method != "POST" { // that may pass
+				want = 3
+			}
 			c := newClient(t, func(w http.ResponseWriter, _ *http.Request) {
 				calls++
 				w.Header().Set("Location", "/api/v4/projects/42/jobs/7")
@@ -164,7 +167,7 @@ func TestRelayedAnswers(t *testing.T) {
 				}
 				return err
 			})
-			if err != nil || !answered || calls != 1 || call.Reply.Status != status {
+			if err != nil || !answered || calls != want || call.Reply.Status != status {
 				t.Errorf("%s %d: %v, %d calls, reply %d", method, status, err, calls, call.Reply.Status)
 			}
 		}

@@ -10,23 +10,26 @@ import (
 	"strconv"
 
 	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
+	"github.com/jobgate/jobgate/upstream/retry"
 )
 
 // request is what is asked, ready to be sent.
 type request struct {
-	op     op
-	method string
-	path   string
-	raw    string // path escaped; "" if that makes no difference
-	query  query
-	log    bool // the answer is text
-	opaque bool // raw is sent as it is, although it is not escaped as Go would
+	op      op
+	method  string
+	path    string
+	raw     string // path escaped; "" if that makes no difference
+	query   query
+	log     bool // the answer is text
+	relayed bool // it is passed on as it came
+	opaque  bool // raw is sent as it is, although it is not escaped as Go would
 
-	body        []byte // nil for none
-	contentType string // of it, "" for none
-	accept      string // "" is as the kind of answer has it
-	span        string // the bytes to send alone, as header Range; "" for all
-	validator   string // the ETag of the answer that is not to be sent again, "" for none
+	body        []byte      // nil for none
+	contentType string      // of it, "" for none
+	accept      string      // "" is as the kind of answer has it
+	span        string      // the bytes to send alone, as header Range; "" for all
+	tries       *retry.Call // nil before it was sent
+	validator   string      // the ETag of the answer that is not to be sent again, "" for none
 }
 
 func (r *request) isWrite() bool {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"time"
+
+	"github.com/jobgate/jobgate/upstream/retry"
 )
 
 // send asks once and returns an answer of success, whose body the caller closes.
@@ -20,8 +22,44 @@ func (c *Client) send(ctx, caller context.Context, r *request) (*http.Response, 
 	return resp, nil
 }
 
-// ask sends once and returns the answer, whatever its status.
+// ask sends a request and returns the answer, whatever its status. A read that fails in a
+// way that may pass is sent again, within the context and the budget of retries.
 func (c *Client) ask(ctx, caller context.Context, r *request, by http.RoundTripper) (*http.Response, error) {
+	var before error
+	for {
+		resp, err := c.attempt(ctx, caller, r, by)
+		if r.isWrite() {
+			return resp, err
+		}
+		after, ok := passing(ctx, resp, err)
+		switch {
+		case !ok && before != nil && isHeldBack(err):
+			return nil, before // that is why it is
+		case !ok:
+			return resp, err
+		}
+		before = err
+		wait, ok := c.again(ctx, r, after)
+		if !ok {
+			return resp, err
+		}
+		if resp != nil {
+			drain(resp.Body)
+		}
+		if !pause(ctx, wait) {
+			return nil, &Error{Op: r.op.String(), Kind: Interrupted, Err: cause(ctx, caller, ctx.Err())}
+		}
+	}
+}
+
+// again says whether a read that has failed is to be sent again, and after which wait.
+func (c *Client) again(ctx context.Context, r *request, after time.Duration) (wait time.Duration, ok bool) {
+	wait, verdict := r.tries.Next(ctx, after)
+	return wait, verdict == retry.Again
+}
+
+// attempt sends a request once.
+func (c *Client) attempt(ctx, caller context.Context, r *request, by http.RoundTripper) (*http.Response, error) {
 	call := CallFrom(ctx)
 	if call != nil {
 		call.Reply, call.Lease, call.Frame = Reply{}, nil, nil
@@ -30,14 +68,23 @@ func (c *Client) ask(ctx, caller context.Context, r *request, by http.RoundTripp
 	watched := ctx
 	if r.isWrite() { // of a read nobody asks whether it was sent
 		watched = sent.watch(ctx)
+	} else if r.tries == nil {
+		tries := c.guard.retries.Begin()
+		r.tries = &tries
+	}
+	pass, err := c.guard.enter(ctx, r)
+	if err != nil {
+		return nil, r.notPassed(ctx, caller, err)
 	}
 	resp, err := by.RoundTrip(c.build(watched, r))
 	if err != nil {
+		pass.failed(ctx, err)
 		return nil, c.notAnswered(ctx, caller, r, &sent, err)
 	}
 	if resp.Body == nil {
 		resp.Body = http.NoBody
 	}
+	pass.answer(resp)
 	if call != nil {
 		call.Reply = Reply{Status: resp.StatusCode, Header: resp.Header}
 	}

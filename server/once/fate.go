@@ -30,7 +30,7 @@ func FateOf(err error) Fate {
 		return Unknown
 	}
 	switch e.Kind {
-	case upstream.NotSent, upstream.Invalid, upstream.Redirected:
+	case upstream.NotSent, upstream.Limited, upstream.Invalid, upstream.Redirected:
 		return Undone
 	case upstream.Answered:
 		return fateOfStatus(e.Status)

@@ -41,7 +41,8 @@ func straight(_ *testing.T, gitlab, _ string) place {
 // gateway is the whole server, called on its HTTP listener.
 func gateway(t *testing.T, gitlab, below string) place {
 	t.Helper()
-	api, err := upstream.New("http://"+gitlab+below, upstream.WithTimeout(patience), upstream.WithIdleTimeout(patience), upstream.WithNegativeCache(0))
+	api, err := upstream.New("http://"+gitlab+below, upstream.WithTimeout(patience), upstream.WithIdleTimeout(patience),
+		upstream.WithNegativeCache(0), upstream.WithAttempts(1), upstream.WithCircuit(false))
 	if err != nil {
 		t.Fatal(err)
 	}

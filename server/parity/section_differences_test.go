@@ -129,7 +129,7 @@ var sectionDifferences = section{"Deliberate differences", []rule{
 		c("differences/size/body", anything, post(playManual, ada, jsonBody(`{"x":"`+strings.Repeat("a", 5<<20)+`"}`))).but(together(fourHundred, unasked)),
 		c("differences/size/chunked", anything, post(playManual, ada, chunked("application/json", `{"x":"`+strings.Repeat("a", 5<<20)+`"}`))).but(together(fourHundred, unasked)),
 	}},
-	{"Where GitLab gives no answer, ours is 502, 503 or 504 in GitLab's form; it is asked once", slices.Concat(
+	{"Where GitLab gives no answer, ours is 502, 503 or 504 in GitLab's form", slices.Concat(
 		mishaps("differences/none/reset-", nothing, sandbox.Fault{Kind: sandbox.ResetBeforeReply}, bothWays, worded(502, 503, 504)),
 		mishaps("differences/none/reset-", nothing, sandbox.Fault{Kind: sandbox.ResetBeforeReply}, aLog, worded(502, 503, 504)),
 		mishaps("differences/none/reset-", nothing, sandbox.Fault{Kind: sandbox.ResetBeforeReply}, map[string]call{
