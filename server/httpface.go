@@ -17,6 +17,7 @@ import (
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/jobgate/jobgate/server/rest"
+	"github.com/jobgate/jobgate/upstream"
 )
 
 // httpFace is what the HTTP listener answers: health, and the REST face for all else. It
@@ -37,13 +38,14 @@ func httpFace(h *health.Server, api http.Handler) http.Handler {
 
 // adminFace is for those who run the gateway: health, metrics, profiles. It is kept
 // off the other listeners since it tells about all callers.
-func adminFace(h *health.Server, version string, own ...prometheus.Collector) http.Handler {
+func adminFace(h *health.Server, api *upstream.Client, version string, own ...prometheus.Collector) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo(version), driftCollector{})
 	registry.MustRegister(own...)
 	mux := http.NewServeMux()
 	mux.Handle("GET /healthz", healthz(h))
+	mux.Handle("GET /healthz/gitlab", gitlabHealthz(api))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)

@@ -33,6 +33,7 @@ import (
 // Server is the gateway. It is made by [New] and runs once.
 type Server struct {
 	cfg    Config
+	api    *upstream.Client
 	log    *slog.Logger
 	grpc   *grpc.Server
 	health *health.Server
@@ -57,7 +58,7 @@ func New(cfg Config, api *upstream.Client, log *slog.Logger) (*Server, error) {
 	}
 	life, abort := context.WithCancelCause(context.Background())
 	c := &chain{log: log, life: life}
-	s := &Server{cfg: cfg, log: log, abort: abort, grpc: grpc.NewServer(grpcOptions(cfg, c)...), health: health.NewServer()}
+	s := &Server{cfg: cfg, api: api, log: log, abort: abort, grpc: grpc.NewServer(grpcOptions(cfg, c)...), health: health.NewServer()}
 	pool, err := spool.NewPool(spool.Config{Memory: cfg.SpoolMemory, Disk: cfg.SpoolDisk, Dir: cfg.SpoolDir})
 	if err != nil {
 		return nil, err
@@ -88,7 +89,7 @@ func New(cfg Config, api *upstream.Client, log *slog.Logger) (*Server, error) {
 		return nil, err
 	}
 	s.http = httpServer(life, log, httpFace(s.health, face), cfg.HTTPTLS)
-	s.admin = httpServer(life, log, adminFace(s.health, cfg.Version, cacheCollector{api}, logCollector{traces.streams, pool, s.hub}), nil)
+	s.admin = httpServer(life, log, adminFace(s.health, api, cfg.Version, cacheCollector{api}, guardCollector{api}, onceCollector{s.writes.store}, logCollector{traces.streams, pool, s.hub}), nil)
 	return s, nil
 }
 
@@ -141,6 +142,7 @@ func (s *Server) Run(ctx context.Context, l Listeners) error {
 			}
 		})
 	}
+	serving.Go(func() { s.watchGitLab(ctx, s.api) })
 	serve(func() error { return s.grpc.Serve(l.GRPC) })
 	if l.HTTP != nil {
 		serve(func() error { return serveHTTP(s.http, l.HTTP) })

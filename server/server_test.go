@@ -280,20 +280,24 @@ func TestHTTPAndAdminFaces(t *testing.T) {
 		code int
 		body string
 	}{
-		"health":         {l.HTTP.Addr().String() + "/healthz", 200, "ok"},
-		"unknown path":   {l.HTTP.Addr().String() + "/api/v4/version", 404, `{"error":"404 Not Found"}`},
-		"no metrics":     {l.HTTP.Addr().String() + "/metrics", 404, "404"},
-		"admin health":   {l.Admin.Addr().String() + "/healthz", 200, "ok"},
-		"metrics":        {l.Admin.Addr().String() + "/metrics", 200, `jobgate_build_info{version="1.2.3-test"} 1`},
-		"cache":          {l.Admin.Addr().String() + "/metrics", 200, `jobgate_cache_answers_total{result="hit"} 0`},
-		"streams":        {l.Admin.Addr().String() + "/metrics", 200, "jobgate_log_streams 0"},
-		"fetchers":       {l.Admin.Addr().String() + "/metrics", 200, "jobgate_log_fetchers 0"},
-		"resets":         {l.Admin.Addr().String() + "/metrics", 200, `jobgate_log_resets_total{reason="truncated"} 0`},
-		"lag":            {l.Admin.Addr().String() + "/metrics", 200, `jobgate_log_reader_lag_bytes_bucket{le="0"} 0`},
-		"permission":     {l.Admin.Addr().String() + "/metrics", 200, `jobgate_log_upstream_requests_total{purpose="permission"} 0`},
-		"spool":          {l.Admin.Addr().String() + "/metrics", 200, `jobgate_spool_bytes{place="memory"} 0`},
-		"profiles":       {l.Admin.Addr().String() + "/debug/pprof/goroutine?debug=1", 200, "goroutine profile"},
-		"no commandline": {l.Admin.Addr().String() + "/debug/pprof/cmdline", 404, ""},
+		"health":          {l.HTTP.Addr().String() + "/healthz", 200, "ok"},
+		"unknown path":    {l.HTTP.Addr().String() + "/api/v4/version", 404, `{"error":"404 Not Found"}`},
+		"no metrics":      {l.HTTP.Addr().String() + "/metrics", 404, "404"},
+		"admin health":    {l.Admin.Addr().String() + "/healthz", 200, "ok"},
+		"metrics":         {l.Admin.Addr().String() + "/metrics", 200, `jobgate_build_info{version="1.2.3-test"} 1`},
+		"cache":           {l.Admin.Addr().String() + "/metrics", 200, `jobgate_cache_answers_total{result="hit"} 0`},
+		"streams":         {l.Admin.Addr().String() + "/metrics", 200, "jobgate_log_streams 0"},
+		"fetchers":        {l.Admin.Addr().String() + "/metrics", 200, "jobgate_log_fetchers 0"},
+		"resets":          {l.Admin.Addr().String() + "/metrics", 200, `jobgate_log_resets_total{reason="truncated"} 0`},
+		"lag":             {l.Admin.Addr().String() + "/metrics", 200, `jobgate_log_reader_lag_bytes_bucket{le="0"} 0`},
+		"permission":      {l.Admin.Addr().String() + "/metrics", 200, `jobgate_log_upstream_requests_total{purpose="permission"} 0`},
+		"circuit":         {l.Admin.Addr().String() + "/metrics", 200, "jobgate_upstream_up 1"},
+		"calls":           {l.Admin.Addr().String() + "/metrics", 200, `jobgate_upstream_calls{state="waiting"} 0`},
+		"request ids":     {l.Admin.Addr().String() + "/metrics", 200, `jobgate_request_id_writes_total{result="replayed"} 0`},
+		"gitlab's health": {l.Admin.Addr().String() + "/healthz/gitlab", 200, "ok"},
+		"spool":           {l.Admin.Addr().String() + "/metrics", 200, `jobgate_spool_bytes{place="memory"} 0`},
+		"profiles":        {l.Admin.Addr().String() + "/debug/pprof/goroutine?debug=1", 200, "goroutine profile"},
+		"no commandline":  {l.Admin.Addr().String() + "/debug/pprof/cmdline", 404, ""},
 	}
 	for name, c := range cases {
 		if code, body := fetch(t, client, "http://"+c.url); code != c.code || !strings.Contains(body, c.body) {

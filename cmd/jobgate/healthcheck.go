@@ -12,6 +12,7 @@ import (
 // healthcheckCmd asks a gateway whether it serves.
 type healthcheckCmd struct {
 	GRPCAddr string        `name:"grpc-addr" default:"127.0.0.1:9090" placeholder:"HOST:PORT" help:"Where the gateway serves gRPC."`
+	Service  string        `placeholder:"NAME" help:"What to ask about, such as gitlab: whether GitLab answers. The gateway itself by default."`
 	Timeout  time.Duration `default:"3s" placeholder:"DURATION" help:"How long to wait for its answer."`
 	clientTLS
 }
@@ -23,6 +24,7 @@ func (*healthcheckCmd) Help() string {
 Examples:
 
     jobgate healthcheck
+    jobgate healthcheck --service gitlab
     jobgate healthcheck --grpc-addr gateway.example.com:9090 --tls
     jobgate healthcheck --tls --ca-file cert.pem --server-name gateway.example.com`
 }
@@ -37,7 +39,7 @@ func (c *healthcheckCmd) Run(ctx context.Context, p *process) error {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	client := grpc_health_v1.NewHealthClient(conn)
-	answer, err := client.Check(ctx, &grpc_health_v1.HealthCheckRequest{})
+	answer, err := client.Check(ctx, &grpc_health_v1.HealthCheckRequest{Service: c.Service})
 	switch {
 	case err != nil:
 		s := status.Convert(err)

@@ -27,6 +27,9 @@ type serveCmd struct {
 	UpstreamCache       byteSize      `group:"upstream" placeholder:"SIZE" default:"64MiB" help:"Memory for answers that GitLab is asked to confirm as unchanged instead of sending them again; each is for one credential only. 0 is off."`
 
 	UpstreamNegativeCache time.Duration `group:"upstream" placeholder:"DURATION" default:"1s" help:"How long a refusal (401, 403, 404, 410) of a read is remembered for the credential and request that it was given to. 0s is off."`
+	UpstreamAttempts      int           `group:"upstream" placeholder:"NUMBER" default:"3" help:"How often a read is sent that fails in a way that may pass (connection, 502, 503, 504), within the caller's deadline and a budget of about a tenth of all calls. 1 is no retry. A write is sent once."`
+	UpstreamCalls         int           `group:"upstream" placeholder:"NUMBER" default:"256" help:"How many calls to GitLab may be under way, half of them of one kind. Eight times as many may wait; further ones are RESOURCE_EXHAUSTED."`
+	UpstreamCircuit       bool          `group:"upstream" default:"true" negatable:"" help:"Hold back calls that GitLab would not answer, once those of their kind have failed for half a second, but for a few that find out whether it answers again."`
 	RequestIDWindow       time.Duration `name:"request-id-window" group:"upstream" placeholder:"DURATION" default:"1h" help:"How long the answer to a write is kept for those who send it again with the same request_id (Jobgate-Request-Id over REST)."`
 
 	GRPCAddr       string   `name:"grpc-addr" group:"listen" placeholder:"HOST:PORT" default:"127.0.0.1:9090" help:"Where gRPC is served. Port 0 takes a free one."`
@@ -121,6 +124,7 @@ func (c *serveCmd) Run(ctx context.Context, p *process, s *settings) error {
 		upstream.WithMaxBody(int64(c.UpstreamMaxBody)),
 		upstream.WithCache(int64(c.UpstreamCache)),
 		upstream.WithNegativeCache(c.UpstreamNegativeCache),
+		upstream.WithAttempts(c.UpstreamAttempts), upstream.WithConcurrency(c.UpstreamCalls), upstream.WithCircuit(c.UpstreamCircuit),
 		upstream.WithUserAgent("jobgate/"+config.Version))
 	if err != nil {
 		return refused(fmt.Errorf("%s: %w", s.name("upstream"), err))
@@ -166,6 +170,12 @@ func (c *serveCmd) checkBounds(s *settings) error {
 	}
 	if c.UpstreamCache < 0 {
 		errs = append(errs, fmt.Errorf("%s: must not be negative", s.name("upstream-cache")))
+	}
+	if c.UpstreamAttempts < 1 || c.UpstreamAttempts > 10 {
+		errs = append(errs, fmt.Errorf("%s: must be from 1 to 10", s.name("upstream-attempts")))
+	}
+	if c.UpstreamCalls < 1 {
+		errs = append(errs, fmt.Errorf("%s: must be more than 0", s.name("upstream-calls")))
 	}
 	if c.UpstreamNegativeCache < 0 {
 		errs = append(errs, fmt.Errorf("%s: must not be negative", s.name("upstream-negative-cache")))
