@@ -22,6 +22,9 @@ import (
 type chain struct {
 	log  *slog.Logger
 	life context.Context //nolint:containedctx // that of the server: ends when calls in progress are to be aborted
+
+	calls             *callerLimit  // of unary calls
+	deadline, longest time.Duration // that such a call has if it brings none, and at most
 }
 
 func (c *chain) unary(
@@ -33,6 +36,8 @@ func (c *chain) unary(
 			resp = nil
 		}
 	}()
+	ctx, late := c.timed(ctx)
+	defer late()
 	if call.caller == nil {
 		var cancel context.CancelFunc
 		ctx, cancel = c.alive(ctx)
@@ -42,6 +47,11 @@ func (c *chain) unary(
 	if err != nil {
 		return nil, err
 	}
+	leave, err := c.calls.enter(call.Credential)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	resp, err = handler(ctx, req)
 	if m, ok := resp.(proto.Message); ok && err == nil && call.Lease != nil && !inproc.Inside(ctx) {
 		resp = leased{m, call.Lease}
@@ -61,6 +71,18 @@ func (c *chain) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInf
 	s := &serverStream{ServerStream: ss, ctx: ctx, call: newCall(ctx, info.FullMethod, nil)}
 	defer func() { err = c.end(ctx, s.call, recover(), err) }()
 	return handler(srv, s)
+}
+
+// timed gives a unary call the deadline that it lacks, or a nearer one than it brings.
+func (c *chain) timed(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	switch {
+	case !ok:
+		return context.WithTimeout(ctx, c.deadline)
+	case time.Until(deadline) > c.longest:
+		return context.WithTimeout(ctx, c.longest)
+	}
+	return ctx, func() {}
 }
 
 // alive is the context of a call that comes from the network, or from a client in this

@@ -38,6 +38,11 @@ type Config struct {
 	MaxConnectionAge time.Duration
 	// MaxStreams is how many streams of logs one credential may have open; 0 is 20,000.
 	MaxStreams int
+	// MaxCalls is how many calls one credential may have under way, streams aside; 0 is 1000.
+	MaxCalls int
+	// DefaultDeadline is the deadline of a call, streams aside, that brings none, and
+	// MaxDeadline the longest that one has; 0 is a minute and five.
+	DefaultDeadline, MaxDeadline time.Duration
 	// RequestIDWindow is how long the answer to a write is kept for those who send it
 	// again with the same request id; 0 is an hour.
 	RequestIDWindow time.Duration
@@ -57,8 +62,11 @@ func (c Config) Validate() error {
 	if c.Version == "" {
 		errs = append(errs, errors.New("version: empty"))
 	}
-	if c.MaxStreams < 0 {
-		errs = append(errs, errors.New("max-streams: negative"))
+	if c.MaxStreams < 0 || c.MaxCalls < 0 {
+		errs = append(errs, errors.New("max-streams, max-calls: negative"))
+	}
+	if c.DefaultDeadline < 0 || c.MaxDeadline < 0 {
+		errs = append(errs, errors.New("default-deadline, max-deadline: negative"))
 	}
 	if c.Recheck < 0 || c.Heartbeat < 0 || c.MaxConnectionAge < 0 || c.RequestIDWindow < 0 {
 		errs = append(errs, errors.New("recheck-interval, heartbeat-interval, max-connection-age, request-id-window: negative"))

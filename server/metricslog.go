@@ -11,7 +11,7 @@ import (
 
 // logCollector tells what the streams of logs take.
 type logCollector struct {
-	streams *streamLimit
+	streams *callerLimit
 	pool    *spool.Pool
 	hub     *live.Hub
 }

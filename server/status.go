@@ -189,7 +189,7 @@ func statusOf(ctx context.Context, c *call, err error) outcome {
 		return plainOutcome(c, codes.Unavailable, jobgatev1.ErrorReason_ERROR_REASON_SHUTTING_DOWN, errAged.Error())
 	}
 	if e, ok := errors.AsType[limitError](err); ok {
-		return plainOutcome(c, codes.ResourceExhausted, jobgatev1.ErrorReason_ERROR_REASON_TOO_MANY_STREAMS, e.Error())
+		return plainOutcome(c, codes.ResourceExhausted, e.reason, e.text)
 	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):

@@ -24,7 +24,7 @@ type traceService struct {
 	hub      *live.Hub
 	shares   bool // whether a log is read once for all
 	readings readings
-	streams  *streamLimit
+	streams  *callerLimit
 	draining context.Context //nolint:containedctx // ends when the server begins to stop
 	grace    time.Duration   // that it gives to streams then
 	age      time.Duration   // that a stream may reach, 0 for any

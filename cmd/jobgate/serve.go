@@ -46,6 +46,10 @@ type serveCmd struct {
 	MaxStreams        int           `group:"logs" placeholder:"NUMBER" default:"20000" help:"How many logs one credential may read or follow at a time; one more is RESOURCE_EXHAUSTED."`
 	HeartbeatInterval time.Duration `group:"logs" placeholder:"DURATION" default:"30s" help:"How often followers of a quiet log hear that it is quiet."`
 
+	MaxCalls        int           `group:"callers" placeholder:"NUMBER" default:"1000" help:"How many calls one credential may have under way, streams of logs aside; one more is RESOURCE_EXHAUSTED."`
+	DefaultDeadline time.Duration `group:"callers" placeholder:"DURATION" default:"1m" help:"Deadline of a call that brings none, streams of logs aside."`
+	MaxDeadline     time.Duration `group:"callers" placeholder:"DURATION" default:"5m" help:"Longest deadline that a call may bring; a later one is brought forward."`
+
 	GRPCCert      string `name:"grpc-cert" group:"tls" placeholder:"FILE" help:"Certificate chain (PEM) of the gRPC listener; with --grpc-key."`
 	GRPCKey       string `name:"grpc-key" group:"tls" placeholder:"FILE" help:"Private key (PEM) of the gRPC listener."`
 	HTTPCert      string `name:"http-cert" group:"tls" placeholder:"FILE" help:"Certificate chain (PEM) of the HTTP listener; with --http-key."`
@@ -150,6 +154,7 @@ func (c *serveCmd) check(s *settings) (server.Config, *listening, error) {
 		SpoolMemory: int64(c.SpoolMemory), SpoolDisk: int64(c.SpoolDisk), SpoolDir: c.SpoolDir,
 		Recheck: c.RecheckInterval, Heartbeat: c.HeartbeatInterval, MaxStreams: c.MaxStreams,
 		MaxConnectionAge: c.MaxConnectionAge, RequestIDWindow: c.RequestIDWindow,
+		MaxCalls: c.MaxCalls, DefaultDeadline: c.DefaultDeadline, MaxDeadline: c.MaxDeadline,
 		ShutdownTimeout: c.ShutdownTimeout, Version: buildVersion(),
 	}
 	errs := []error{c.checkGitlab(s), c.checkBounds(s), err, errProxies, config.Validate()}
