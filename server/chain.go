@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -25,6 +26,13 @@ type chain struct {
 
 	calls             *callerLimit  // of unary calls
 	deadline, longest time.Duration // that such a call has if it brings none, and at most
+}
+
+func newChain(cfg Config, log *slog.Logger, life context.Context) *chain { //nolint:revive // the life is no call's
+	return &chain{
+		log: log, life: life, calls: newCallLimit(cmp.Or(cfg.MaxCalls, 1000)),
+		deadline: cmp.Or(cfg.DefaultDeadline, time.Minute), longest: cmp.Or(cfg.MaxDeadline, 5*time.Minute),
+	}
 }
 
 func (c *chain) unary(

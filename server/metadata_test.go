@@ -20,7 +20,7 @@ func TestOwnMetadataIsDropped(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var got metadata.MD
 			log, _ := quiet()
-			c := &chain{log: log, life: t.Context()}
+			c := newChain(Config{}, log, t.Context())
 			look := func(ctx context.Context, _ any) (any, error) {
 				got, _ = metadata.FromIncomingContext(ctx)
 				return &jobgatev1.Job{}, nil

@@ -57,10 +57,7 @@ func New(cfg Config, api *upstream.Client, log *slog.Logger) (*Server, error) {
 		return nil, err
 	}
 	life, abort := context.WithCancelCause(context.Background())
-	c := &chain{
-		log: log, life: life, calls: newCallLimit(cmp.Or(cfg.MaxCalls, 1000)),
-		deadline: cmp.Or(cfg.DefaultDeadline, time.Minute), longest: cmp.Or(cfg.MaxDeadline, 5*time.Minute),
-	}
+	c := newChain(cfg, log, life)
 	s := &Server{cfg: cfg, api: api, log: log, abort: abort, grpc: grpc.NewServer(grpcOptions(cfg, c)...), health: health.NewServer()}
 	pool, err := spool.NewPool(spool.Config{Memory: cfg.SpoolMemory, Disk: cfg.SpoolDisk, Dir: cfg.SpoolDir})
 	if err != nil {

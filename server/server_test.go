@@ -68,7 +68,7 @@ func TestReflectionListsTheServices(t *testing.T) {
 // A panic becomes INTERNAL, is logged with its stack, and tells no token.
 func TestPanicsAreContained(t *testing.T) {
 	log, logs := quiet()
-	c := &chain{log: log, life: context.Background()}
+	c := newChain(Config{}, log, context.Background())
 	handler := func(ctx context.Context, _ any) (any, error) {
 		panic("the token is " + upstream.CallFrom(ctx).Credential.PrivateToken)
 	}
