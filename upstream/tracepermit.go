@@ -29,6 +29,14 @@ func (c *Client) TraceAllowed(caller context.Context, project string, jobID, hel
 	return l.allows(caller, http.MethodHead, TraceRange{}, func(*http.Response) {})
 }
 
+// TraceAllowedLoadsAll says whether [Client.TraceAllowed] makes GitLab load the whole log: it
+// is known to honour neither way to ask for a part.
+func (c *Client) TraceAllowedLoadsAll() bool {
+	slices, known := c.slices.load()
+	ranges, _ := c.ranges.load()
+	return known && !slices && !ranges
+}
+
 // allowsSlice asks for a byte in GitLab's own words. More than that is a GitLab that
 // ignores them.
 func (l *logCall) allowsSlice(caller context.Context, held int64) error {

@@ -8,6 +8,7 @@ import (
 
 	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
 	"github.com/jobgate/jobgate/server/spool"
+	"github.com/jobgate/jobgate/upstream"
 )
 
 // fetcher reads one log from GitLab, on behalf of a reader who is there.
@@ -21,10 +22,11 @@ type fetcher struct {
 	askJob bool // it may have changed since
 	quiet  int  // looks in a row that brought nothing
 
-	pages *spool.Log // what was read, as long as it is the log's
-	tail  []byte     // the last bytes of it
-	doubt bool       // the last look found less than there was, or should be
-	empty bool       // the last look found nothing at all
+	pages *spool.Log         // what was read, as long as it is the log's
+	tail  []byte             // the last bytes of it
+	seen  upstream.Validator // of the answer of the last look, if all of it was taken
+	doubt bool               // the last look found less than there was, or should be
+	empty bool               // the last look found nothing at all
 }
 
 // fetch reads the log until ctx ends, which it does with the last reader. A log that is
@@ -77,7 +79,6 @@ func (f *fetcher) round() (complete bool) {
 		case isRefusal(err):
 			f.refuse(g, err)
 		default:
-			f.pace.quiet()
 			return false
 		}
 	}
@@ -101,6 +102,7 @@ func (f *fetcher) look(g *grant) (complete bool, err error) {
 	asked := time.Now()
 	if f.askJob {
 		if err := f.getJob(g); err != nil {
+			f.pace.quiet()
 			return false, err
 		}
 	}
@@ -110,15 +112,18 @@ func (f *fetcher) look(g *grant) (complete bool, err error) {
 		return false, nil
 	}
 	grown, err := f.read(g)
-	if err != nil {
-		return false, err
-	}
-	if grown > 0 {
+	switch {
+	case grown > 0: // also if it broke off
 		f.quiet = 0
 		f.pace.grew()
-	} else {
+	case err == nil:
 		f.quiet++
 		f.pace.quiet()
+	default:
+		f.pace.quiet()
+	}
+	if err != nil {
+		return false, err
 	}
 	complete = f.settle(asked, final(f.state) && !f.doubt)
 	f.askJob = complete || f.doubt || f.quiet%2 == 1 // while its log grows, a job has not ended

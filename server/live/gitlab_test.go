@@ -2,6 +2,7 @@ package live
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -24,7 +25,7 @@ type fakeGitLab struct {
 	erased   bool
 	slices   bool
 	chunked  bool           // announces no length
-	etags    bool           // of jobs
+	etags    bool           // of jobs and logs
 	refused  map[string]int // status for a token, or for "token as user", or "token project"
 	down     bool           // answers 502 to all
 	cut      int            // so many answers of logs break off
@@ -40,6 +41,7 @@ type fakeGitLab struct {
 type cost struct {
 	requests, jobs int   // all but checks; those for the job
 	bytes          int64 // of bodies
+	same           int   // 304 for a log
 	checks         map[string]int
 }
 
@@ -183,6 +185,13 @@ func (g *fakeGitLab) trace(r *http.Request, check bool) *http.Response {
 		body = nil
 	}
 	resp := answer(r, http.StatusOK, "text/plain", body)
+	if tag := fmt.Sprintf(`W/"%x"`, sha256.Sum256(body)); g.etags && len(body) > 0 && g.cut == 0 {
+		if r.Header.Get("If-None-Match") == tag {
+			g.cost.same++
+			return answer(r, http.StatusNotModified, "", nil)
+		}
+		resp.Header.Set("Etag", tag)
+	}
 	if g.cut > 0 && len(body) > 0 && !check {
 		g.cut--
 		body = body[:len(body)/2]

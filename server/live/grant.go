@@ -27,7 +27,7 @@ func (g *grant) holds(now time.Time) bool { return g.refused == nil && now.Befor
 func (l *log) yes(g *grant, asked time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	interval := l.hub.interval()
+	interval := l.interval()
 	until := asked.Add(interval)
 	if !until.After(g.until) {
 		return
@@ -60,6 +60,21 @@ func (h *Hub) interval() time.Duration {
 		return max(h.cfg.Recheck, time.Millisecond)
 	}
 	return time.Hour
+}
+
+// Bounds of the stretching of an interval; design section 7.
+const (
+	cheapCheck     = 8 << 20 // bytes of a log that GitLab may load for each
+	longestStretch = 10
+)
+
+// interval is how long a yes counts for this log. With the lock.
+func (l *log) interval() time.Duration {
+	interval := l.hub.interval()
+	if size := l.size(); size > cheapCheck && l.hub.gitlab.TraceAllowedLoadsAll() {
+		return time.Duration(float64(interval) * min(float64(size)/cheapCheck, longestStretch))
+	}
+	return interval
 }
 
 // isRefusal says whether GitLab has refused a credential, rather than failed.

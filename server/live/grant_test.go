@@ -218,3 +218,32 @@ func TestChecksAreFew(t *testing.T) {
 		}
 	})
 }
+
+// TestDearChecksAreFewer proves that where GitLab loads the whole log for each check, one of
+// a large log is made less often.
+func TestDearChecksAreFewer(t *testing.T) {
+	for name, c := range map[string]struct {
+		size  int
+		parts bool
+		least int // of a minute's interval, in an hour
+		most  int
+	}{"small": {4 << 20, false, 58, 64}, "large": {32 << 20, false, 14, 17}, "large, in parts": {32 << 20, true, 58, 64}} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, options{recheck: minute}, func(t *testing.T, w *world) {
+				t.Helper()
+				w.slices = c.parts
+				w.grow(c.size)
+				w.end("success")
+				f := w.follow(token("a"), 0, func(f *follower) { f.pause = time.Hour; f.forget = true })
+				later(minute)
+				_, before := w.spent()
+				later(time.Hour)
+				_, checks := w.spent()
+				if checks -= before; checks < c.least || checks > c.most {
+					t.Errorf("%d checks in an hour", checks)
+				}
+				f.leave()
+			})
+		})
+	}
+}

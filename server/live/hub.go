@@ -15,12 +15,14 @@ type GitLab interface {
 	GetJob(ctx context.Context, req *jobgatev1.GetJobRequest) (*jobgatev1.Job, error)
 	Trace(ctx context.Context, project string, jobID int64, part upstream.TraceRange, extra []*jobgatev1.Parameter) (*upstream.TraceReader, error)
 	TraceAllowed(ctx context.Context, project string, jobID, held int64) error
+	TraceAllowedLoadsAll() bool
 }
 
 // Config bounds and paces a Hub.
 type Config struct {
 	// Recheck is how long GitLab's yes to a credential counts. With 0 nothing is shared:
-	// each reader has a log of its own.
+	// each reader has a log of its own. Of a log of more than 8 MiB, where asking makes
+	// GitLab load all of it, it counts longer in proportion, up to ten times.
 	Recheck time.Duration
 	// Heartbeat is how often a reader hears that nothing is new: 30 seconds by default.
 	Heartbeat time.Duration

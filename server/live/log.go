@@ -123,8 +123,8 @@ func (l *log) exit(g *grant) {
 	l.closed = l.closed || last
 	l.mu.Unlock()
 	if last {
-		l.cancel() // the fetcher then keeps the bytes or gives them back
 		l.hub.leave(l)
+		l.cancel() // the fetcher then keeps the bytes or gives them back
 	}
 }
 

@@ -179,3 +179,22 @@ func TestAnewWhileRead(t *testing.T) {
 		r.Close()
 	})
 }
+
+// TestRewrittenHead proves that it is noticed, where GitLab sends whole logs, that bytes
+// have changed which are far before the end.
+func TestRewrittenHead(t *testing.T) {
+	inWorld(t, options{recheck: minute}, func(t *testing.T, w *world) {
+		t.Helper()
+		w.slices = false
+		w.grow(600_000)
+		f := w.follow(token("a"), 0, nil)
+		later(minute)
+		w.rewrite(append([]byte("other"), w.log[5:]...))
+		w.grow(1000)
+		later(minute)
+		f.wantResets(t, rewritten)
+		w.end("success")
+		f.wantLog(t, w.content())
+		f.wantResets(t, rewritten)
+	})
+}

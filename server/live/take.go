@@ -20,13 +20,13 @@ var buffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
 func (f *fetcher) read(g *grant) (grown int64, err error) {
 	f.mu.Lock()
 	if f.pages != f.bytes {
-		f.pages, f.tail, f.empty = f.bytes, nil, false
+		f.pages, f.tail, f.empty, f.seen = f.bytes, nil, false, upstream.Validator{}
 	}
 	held := f.size()
 	f.mu.Unlock()
 	asked := time.Now()
 	f.hub.count.reads.Add(1)
-	part := upstream.TraceRange{Offset: held - int64(len(f.tail))}
+	part := upstream.TraceRange{Offset: held - int64(len(f.tail)), Validator: f.seen, SumSkipped: f.base == 0}
 	t, err := f.hub.gitlab.Trace(as(f.ctx, g.who), g.who.Project, f.job, part, nil)
 	if err != nil {
 		return 0, err
@@ -34,7 +34,11 @@ func (f *fetcher) read(g *grant) (grown int64, err error) {
 	defer func() { _ = t.Close() }()
 	f.yes(g, asked)
 	known := len(f.tail) > 0
-	grown, err = f.take(t)
+	if t.NotModified() {
+		f.doubt = false
+	} else {
+		grown, err = f.take(t, part.Offset)
+	}
 	f.cost = t.Received()
 	f.hub.count.received.Add(f.cost)
 	f.pace.spend(time.Now(), f.cost)
@@ -43,6 +47,9 @@ func (f *fetcher) read(g *grant) (grown int64, err error) {
 		f.none(grown)
 	case err == nil && known && !f.doubt:
 		f.match(asked)
+	}
+	if f.seen = (upstream.Validator{}); err == nil && !f.doubt {
+		f.seen = t.Validator()
 	}
 	return grown, err
 }
@@ -57,14 +64,14 @@ func (f *fetcher) match(asked time.Time) {
 }
 
 // take compares what is held already, and appends the rest as it comes.
-func (f *fetcher) take(t io.Reader) (grown int64, err error) {
+func (f *fetcher) take(t *upstream.TraceReader, from int64) (grown int64, err error) {
 	buf := buffers.Get().(*[64 << 10]byte) //nolint:errcheck,forcetypeassert // nothing else is in it
 	defer buffers.Put(buf)
 	n, err := fill(t, buf[:len(f.tail)])
 	switch {
 	case err != nil && err != io.EOF: //nolint:errorlint // a wrapped one is a log cut short
 		return 0, err
-	case !bytes.Equal(buf[:n], f.tail[:n]):
+	case !bytes.Equal(buf[:n], f.tail[:n]) || f.headDiffers(t, from):
 		return f.anew(jobgatev1.TraceResetReason_TRACE_RESET_REASON_REWRITTEN), nil
 	case n < len(f.tail):
 		return f.shorter(), nil
@@ -79,6 +86,17 @@ func (f *fetcher) take(t io.Reader) (grown int64, err error) {
 		err = nil
 	}
 	return grown, err
+}
+
+// headDiffers says whether what GitLab has sent before the bytes from a place on, although
+// it was not asked to, is not what is held.
+func (f *fetcher) headDiffers(t *upstream.TraceReader, from int64) bool {
+	sent, ok := t.Skipped()
+	if !ok {
+		return false
+	}
+	held, ok := f.pages.Digest(from)
+	return ok && held != sent
 }
 
 // fill reads until p is full. At the end of the log the error is io.EOF itself.
