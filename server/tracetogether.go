@@ -34,7 +34,8 @@ func (r *readings) enter(job int64) (others bool, leave func()) {
 	return r.jobs[job] > 1, func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		if r.jobs[job]--; r.jobs[job] == 0 {
+		r.jobs[job]--
+		if r.jobs[job] == 0 {
 			delete(r.jobs, job)
 		}
 	}

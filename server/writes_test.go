@@ -45,7 +45,7 @@ func TestRepeatedWriteIsDoneOnce(t *testing.T) {
 	if err != nil || again.GetId() != first.GetId() || header.Get("jobgate-replayed")[0] != "true" || header.Get("x-request-id") == nil {
 		t.Errorf("again: %v, %v, %v", again.GetId(), header, err)
 	}
-	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, gw.url+"/api/v4/projects/1/jobs/102/retry", nil)
+	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, gw.url+"/api/v4/projects/1/jobs/102/retry", http.NoBody)
 	req.Header.Set("Private-Token", sandbox.TokenMaintainer)
 	req.Header.Set("Jobgate-Request-Id", "r1")
 	resp, err := http.DefaultClient.Do(req)

@@ -59,7 +59,8 @@ func (f *flights) share(
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if fl.waiting--; fl.waiting == 0 {
+	fl.waiting--
+	if fl.waiting == 0 {
 		fl.leave()
 		f.forget(key, fl)
 	}

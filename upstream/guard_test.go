@@ -52,7 +52,8 @@ func TestReadsAreSentAgain(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				sent := 0
 				client := functionClient(t, func(req *http.Request) (*http.Response, error) {
-					if sent++; sent == 1 {
+					sent++
+					if sent == 1 {
 						return c.first(req)
 					}
 					return answer(200, `{"id":7}`), nil
@@ -124,7 +125,8 @@ func TestDeadGitLabIsLeftAlone(t *testing.T) {
 			err := get()
 			if open, ok := errors.AsType[*circuit.OpenError](err); ok {
 				e := wantError(t, err, NotSent)
-				if refused++; e.RetryAfter <= 0 || e.RetryAfter > 20*time.Second || time.Since(begun) > 0 || open.Name != "gitlab (get job)" {
+				refused++
+				if e.RetryAfter <= 0 || e.RetryAfter > 20*time.Second || time.Since(begun) > 0 || open.Name != "gitlab (get job)" {
 					t.Fatalf("after %v: %v, again in %v", time.Since(begun), err, e.RetryAfter)
 				}
 			}

@@ -3,6 +3,7 @@ package upstream
 import (
 	"bytes"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -62,7 +63,7 @@ func TestSandboxReads(t *testing.T) {
 // posts counts the writes that arrived.
 func posts(sb *sandbox.Sandbox) (n int) {
 	for _, r := range sb.Requests() {
-		if r.Method == "POST" {
+		if r.Method == http.MethodPost {
 			n++
 		}
 	}

@@ -5,17 +5,20 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"time"
 
 	"github.com/jobgate/jobgate/upstream/sandbox"
 )
 
 // sandboxCmd runs the embedded GitLab alone.
 type sandboxCmd struct {
-	Addr           string `default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"Where the sandbox listens. Port 0 takes a free one."`
-	AllowPlaintext bool   `help:"Listen also on an address that other machines can reach. The sandbox has no TLS."`
-	Seed           uint64 `default:"1" placeholder:"NUMBER" help:"Seed of names and numbers: equal seeds are equal worlds."`
-	Clock          string `enum:"live,frozen" default:"live" placeholder:"live|frozen" help:"Whether time passes; frozen answers the same bytes always."`
-	Version        string `enum:"current,15.6" default:"current" placeholder:"current|15.6" help:"Which GitLab is played."`
+	Addr           string        `default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"Where the sandbox listens. Port 0 takes a free one."`
+	AllowPlaintext bool          `help:"Listen also on an address that other machines can reach. The sandbox has no TLS."`
+	Seed           uint64        `default:"1" placeholder:"NUMBER" help:"Seed of names and numbers: equal seeds are equal worlds."`
+	Clock          string        `enum:"live,frozen" default:"live" placeholder:"live|frozen" help:"Whether time passes; frozen answers the same bytes always."`
+	Flush          time.Duration `default:"1s" placeholder:"DURATION" help:"How often the runners of live jobs send what they have logged; GitLab's own do so every minute, or every three seconds while somebody watches."`
+	RangeFront     bool          `help:"Play a front end that honours the header Range on logs, with 206 and 416. Such a GitLab ignores byte_offset and byte_limit."`
+	Version        string        `enum:"current,15.6" default:"current" placeholder:"current|15.6" help:"Which GitLab is played."`
 }
 
 // Help implements kong.HelpProvider.
@@ -26,7 +29,8 @@ Examples:
 
     jobgate sandbox
     jobgate sandbox --addr 127.0.0.1:0 --clock frozen --seed 7
-    jobgate sandbox --version 15.6`
+    jobgate sandbox --version 15.6
+    jobgate sandbox --flush 1m --range-front`
 }
 
 // Run serves until ctx ends.
@@ -34,16 +38,26 @@ func (c *sandboxCmd) Run(ctx context.Context, p *process, s *settings) error {
 	if _, err := net.ResolveTCPAddr("tcp", c.Addr); err != nil {
 		return refused(fmt.Errorf("%s: %w", s.name("addr"), err))
 	}
+	if c.Flush <= 0 {
+		return refused(fmt.Errorf("%s: must be more than 0", s.name("flush")))
+	}
 	if !c.AllowPlaintext && !loopback(c.Addr) {
 		return refused(fmt.Errorf("%s: %w", s.name("addr"), plaintextError(c.Addr, "")))
 	}
 	box, err := startSandbox(ctx, c.Addr, sandbox.WithSeed(c.Seed),
-		sandbox.WithClock(sandboxClock(c.Clock)), sandbox.WithVersion(c.Version))
+		sandbox.WithClock(sandboxClock(c.Clock)), sandbox.WithVersion(c.Version), sandbox.WithFlush(c.Flush), rangeFront(c.RangeFront))
 	if err != nil {
 		return fmt.Errorf("--addr: %w", err)
 	}
 	fmt.Fprint(p.stderr, sandboxBanner(box.url()))
 	return box.wait(ctx)
+}
+
+func rangeFront(on bool) sandbox.Option {
+	if !on {
+		return func(*sandbox.Sandbox) {}
+	}
+	return sandbox.WithRangeFront()
 }
 
 // sandboxBanner says what there is and how to ask for it.

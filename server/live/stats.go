@@ -47,7 +47,7 @@ func (h *Hub) Stats() Stats {
 	}
 	for why := range c.resets {
 		if why > 0 {
-			s.Resets[jobgatev1.TraceResetReason(why)] = c.resets[why].Load() //nolint:gosec // one of few
+			s.Resets[jobgatev1.TraceResetReason(why)] = c.resets[why].Load()
 		}
 	}
 	for i := range c.lags {
