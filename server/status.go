@@ -179,14 +179,13 @@ func statusOf(ctx context.Context, c *call, err error) outcome {
 		return upstreamOutcome(c, lost, e)
 	case stopping:
 		return plainOutcome(c, codes.Unavailable, jobgatev1.ErrorReason_ERROR_REASON_SHUTTING_DOWN, errShutdown.Error())
+	case errors.Is(err, errAged):
+		return plainOutcome(c, codes.Unavailable, jobgatev1.ErrorReason_ERROR_REASON_SHUTTING_DOWN, errAged.Error())
 	case fromUpstream:
 		return upstreamOutcome(c, rowFor(e, c), e)
 	}
 	if e, ok := errors.AsType[*invalidError](err); ok {
 		return plainOutcome(c, codes.InvalidArgument, jobgatev1.ErrorReason_ERROR_REASON_INVALID_REQUEST, e.Error(), badRequest(e.violations))
-	}
-	if errors.Is(err, errAged) {
-		return plainOutcome(c, codes.Unavailable, jobgatev1.ErrorReason_ERROR_REASON_SHUTTING_DOWN, errAged.Error())
 	}
 	if e, ok := errors.AsType[limitError](err); ok {
 		return plainOutcome(c, codes.ResourceExhausted, e.reason, e.text)

@@ -143,6 +143,15 @@ func (r *traceRead) open(ctx context.Context, at cursor) (err error) {
 		return err
 	}
 	n, err := fill(r.log, r.buf[:overlap])
+	if int64(n) < overlap && err == io.EOF && r.job.GetErasedAt() == nil { //nolint:errorlint // fill's own, unwrapped
+		if err := errors.Join(r.log.Close(), aMoment(ctx)); err != nil {
+			return err
+		}
+		if err := r.openAt(ctx, at.offset-overlap, overlap); err != nil {
+			return err
+		}
+		n, err = fill(r.log, r.buf[:overlap])
+	}
 	switch {
 	case err != nil && err != io.EOF: //nolint:errorlint // fill's own, unwrapped
 		return errors.Join(err, r.log.Close())
@@ -160,7 +169,7 @@ func (r *traceRead) open(ctx context.Context, at cursor) (err error) {
 // openAt opens the log at offset, so far that the limit is kept after what is read
 // only for comparison.
 func (r *traceRead) openAt(ctx context.Context, offset, compared int64) error {
-	part := upstream.TraceRange{Offset: offset}
+	part := upstream.TraceRange{Offset: offset, Compared: compared > 0}
 	if r.req.GetLimit() > 0 {
 		part.Limit = min(r.req.GetLimit(), math.MaxInt64-compared) + compared
 	}

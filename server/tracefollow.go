@@ -1,9 +1,9 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"io"
 	"math/rand/v2"
 	"time"
 
@@ -12,7 +12,6 @@ import (
 	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
 	"github.com/jobgate/jobgate/server/inproc"
 	"github.com/jobgate/jobgate/server/live"
-	"github.com/jobgate/jobgate/upstream"
 )
 
 // follow streams a log until its job has ended. The log is shared with all who follow it.
@@ -26,14 +25,22 @@ func (s *traceService) follow(
 	if err := r.beginFollow(ctx, at); err != nil {
 		return err
 	}
-	who := live.Who{Credential: callerOf(ctx), Project: req.GetProject()}
-	reader, err := s.hub.Join(ctx, who, req.GetJobId(), r.place.at.offset)
-	if err != nil {
+	f := &traceFollow{traceRead: r, inside: inproc.Inside(ctx)}
+	if err := f.join(ctx, live.Before{Bytes: bytes.Clone(r.place.last), Asked: time.Now()}); err != nil {
 		return err
 	}
-	defer reader.Close()
-	f := &traceFollow{traceRead: r, reader: reader, inside: inproc.Inside(ctx)}
+	defer func() { f.reader.Close() }()
 	if err := f.heartbeat(live.Event{Size: f.place.at.offset}); err != nil { // it has begun
+		return err
+	}
+	err := f.run(ctx)
+	if !errors.Is(err, live.ErrBehind) {
+		return err
+	}
+	if err := f.anew(jobgatev1.TraceResetReason_TRACE_RESET_REASON_REWRITTEN); err != nil {
+		return err
+	}
+	if err := f.join(ctx, live.Before{}); err != nil {
 		return err
 	}
 	return f.run(ctx)
@@ -66,54 +73,26 @@ func (s *traceService) untilDrained(ctx context.Context) (context.Context, conte
 // errAged ends a stream that is as old as its connection may become.
 var errAged = errors.New("the connection has reached its age; connect again")
 
-// beginFollow finds where to begin. What a cursor remembers is compared with what GitLab
-// has; if that differs, a reset is sent, and the log begins anew.
-func (r *traceRead) beginFollow(ctx context.Context, at cursor) (err error) {
-	project, id := r.req.GetProject(), r.req.GetJobId()
-	if tail, ok := tailOf(r.req); ok {
-		if at.offset, err = r.api.TraceTail(ctx, project, id, tail, archivedSize(r.job), nil); err != nil {
-			return err
-		}
-		at.known = at.offset == 0
-		r.place = newPlace(at)
-	}
-	n := int64(at.overlap)
-	if n == 0 {
-		return nil
-	}
-	t, err := r.api.Trace(ctx, project, id, upstream.TraceRange{Offset: at.offset - n, Limit: n}, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = t.Close() }()
-	before, err := io.ReadAll(t)
-	switch {
-	case err != nil:
-		return err
-	case int64(len(before)) < n:
-		return r.anew(jobgatev1.TraceResetReason_TRACE_RESET_REASON_TRUNCATED)
-	case overlapHash(before) != at.hash:
-		return r.anew(jobgatev1.TraceResetReason_TRACE_RESET_REASON_REWRITTEN)
-	}
-	r.place.keep(before)
-	return nil
-}
-
-// anew tells that the log begins anew.
-func (r *traceRead) anew(why jobgatev1.TraceResetReason) error {
-	r.place = newPlace(cursor{instance: r.instance, job: r.req.GetJobId(), known: true})
-	return r.stream.Send(&jobgatev1.ReadTraceResponse{
-		Event:  &jobgatev1.ReadTraceResponse_Reset_{Reset_: &jobgatev1.TraceReset{Reason: why}},
-		Cursor: r.place.cursor(),
-	})
-}
-
 // traceFollow is a log that is being followed by one caller.
 type traceFollow struct {
 	*traceRead
 	reader    *live.Reader
 	delivered int64
 	inside    bool // the caller is a face in this process
+}
+
+// join makes f a reader of the log from its place on.
+func (f *traceFollow) join(ctx context.Context, before live.Before) error {
+	who := live.Who{Credential: callerOf(ctx), Project: f.req.GetProject()}
+	reader, err := f.hub.Join(ctx, who, f.req.GetJobId(), f.place.at.offset, before)
+	if err != nil {
+		return err
+	}
+	if f.reader != nil {
+		f.reader.Close()
+	}
+	f.reader = reader
+	return nil
 }
 
 func (f *traceFollow) run(ctx context.Context) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"runtime"
 	"runtime/debug"
 	"sync"
 )
@@ -80,11 +81,21 @@ func (f *flights) start(caller context.Context, key frameKey, run func(ctx conte
 	}
 	f.byKey[key] = fl
 	go func() {
+		growStack()
 		defer cancel()
 		defer f.land(key, fl)
 		fl.answer = run(ctx)
 	}()
 	return fl
+}
+
+// growStack makes room on the stack at once for a call to GitLab, instead of in several
+// steps, each of which would copy what is there.
+//
+//go:noinline
+func growStack() {
+	var room [12 << 10]byte
+	runtime.KeepAlive(&room)
 }
 
 // land hands the answer to those who wait, and a panic too: it is theirs to deal with.

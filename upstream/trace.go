@@ -21,6 +21,10 @@ type TraceRange struct {
 	// known to honour the header Range, for the part in that header.
 	HasOffset, HasLimit bool
 
+	// Compared says that the caller compares what it gets with bytes that it holds. Else it
+	// is made more sure that GitLab has sent the part, and not a whole log.
+	Compared bool
+
 	// Validator names an answer that the caller has taken to its end; see
 	// [TraceReader.Validator]. If just what it was the answer to is asked again, GitLab need
 	// not send it again; see [TraceReader.NotModified]. Otherwise it is not heeded.

@@ -3,6 +3,7 @@ package upstream
 import (
 	"bytes"
 	"context"
+	"time"
 )
 
 // A part of a log is asked for once, in the words that the caller would use. Whether GitLab
@@ -87,8 +88,10 @@ func (l *logCall) judge(ctx context.Context, t *TraceReader, ask TraceRange) (ve
 	if err != nil || v != undecided {
 		return v, err
 	}
-	if honoured, _ := l.slices.load(); honoured && !similar && l.heads.of(l.log) != nil {
-		return isPart, nil
+	if h := l.heads.of(l.log); h != nil && !similar && (ask.Compared || time.Since(h.at) < trustBlindly) {
+		if honoured, _ := l.slices.load(); honoured {
+			return isPart, nil
+		}
 	}
 	head, size, err := l.readHead(ctx)
 	if err != nil {
@@ -97,8 +100,10 @@ func (l *logCall) judge(ctx context.Context, t *TraceReader, ask TraceRange) (ve
 	start, _ := t.peek(traceOverlap)
 	both := min(len(start), len(head))
 	switch {
-	case !bytes.Equal(start[:both], head[:both]), size >= 0 && t.length > size:
+	case !bytes.Equal(start[:both], head[:both]):
 		return isPart, nil
+	case size >= 0 && t.length > size:
+		return undecided, nil // it has become shorter meanwhile
 	case size >= 0 && t.length >= 0 && t.length > size-ask.Offset:
 		return isWhole, nil // a part would reach beyond the end
 	}

@@ -204,9 +204,9 @@ func TestBodyOfAPartByRange(t *testing.T) {
 		got  string
 	}{
 		"shorter":              {"5678", TraceRange{Offset: 5}, Interrupted, "5678"},
-		"longer":               {"56789x", TraceRange{Offset: 5}, Malformed, "56789"},
-		"longer than it is":    {"56789x", TraceRange{Offset: 5, Limit: 9}, Malformed, "56789"},
-		"longer than is asked": {"56789x", TraceRange{Offset: 5, Limit: 5}, Malformed, "56789"},
+		"longer":               {"56789x", TraceRange{Offset: 5}, Interrupted, "56789"},
+		"longer than it is":    {"56789x", TraceRange{Offset: 5, Limit: 9}, Interrupted, "56789"},
+		"longer than is asked": {"56789x", TraceRange{Offset: 5, Limit: 5}, Interrupted, "56789"},
 	} {
 		c := functionClient(t, func(*http.Request) (*http.Response, error) {
 			resp := partial(206, row.body, "bytes 5-9/10")

@@ -143,7 +143,7 @@ func (t *TraceReader) finish() {
 	var more [1]byte
 	if t.surprise != nil && t.read(more[:]) > 0 {
 		t.surprise()
-		t.err = t.request.about(Malformed, t.resp, errSlicesIgnored)
+		t.err = t.request.about(Interrupted, t.resp, errSlicesIgnored) // another machine has answered
 	}
 	if t.err == nil {
 		t.err = io.EOF

@@ -20,7 +20,7 @@ func TestIdleReaderIsSmall(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		wait := func() {
-			r, err := w.hub.Join(ctx, token("a"), 7, 0)
+			r, err := w.hub.Join(ctx, token("a"), 7, 0, Before{})
 			if err != nil {
 				t.Error(err)
 				return

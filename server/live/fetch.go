@@ -22,11 +22,12 @@ type fetcher struct {
 	askJob bool // it may have changed since
 	quiet  int  // looks in a row that brought nothing
 
-	pages *spool.Log         // what was read, as long as it is the log's
-	tail  []byte             // the last bytes of it
-	seen  upstream.Validator // of the answer of the last look, if all of it was taken
-	doubt bool               // the last look found less than there was, or should be
-	empty bool               // the last look found nothing at all
+	pages   *spool.Log         // what was read, as long as it is the log's
+	tail    []byte             // the last bytes of it
+	seen    upstream.Validator // of the answer of the last look, if all of it was taken
+	doubted time.Time          // since when
+	doubt   bool               // the last look found less than there was, or should be
+	empty   bool               // the last look found nothing at all
 }
 
 // fetch reads the log until ctx ends, which it does with the last reader. A log that is
@@ -136,6 +137,10 @@ func (f *fetcher) settle(asked time.Time, complete bool) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asked = asked
+	if !f.doubt {
+		f.checked = asked
+		f.tell()
+	}
 	if f.stale && !f.doubt {
 		f.stale = false
 		f.tell()

@@ -39,7 +39,7 @@ func inWorld(t *testing.T, o options, run func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{fakeGitLab: newFake(), t: t}
-		client, err := upstream.New("http://gitlab.test", upstream.WithTransport(w.fakeGitLab))
+		client, err := upstream.New("http://gitlab.test", upstream.WithTransport(w.fakeGitLab), upstream.WithNegativeCache(0))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,7 +124,7 @@ func (w *world) follow(who Who, from int64, adjust func(f *follower)) *follower 
 var errWrongPlace = errors.New("a chunk is not where it should be")
 
 func (f *follower) run(ctx context.Context, w *world, who Who) error {
-	r, err := w.hub.Join(ctx, who, 7, f.from)
+	r, err := w.hub.Join(ctx, who, 7, f.from, Before{})
 	if err != nil {
 		return err
 	}

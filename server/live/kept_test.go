@@ -64,7 +64,7 @@ func TestKeptLogsAreBounded(t *testing.T) {
 		w.grow(1000)
 		w.end("success")
 		for job := range int64(keptLogs + 10) {
-			r, err := w.hub.Join(t.Context(), token("a"), 100+job, 0)
+			r, err := w.hub.Join(t.Context(), token("a"), 100+job, 0, Before{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -38,6 +38,7 @@ type log struct {
 	complete   bool      // bytes are all that there will be, and nobody looks any more
 	stale      bool      // nobody is given a byte before somebody has looked again
 	asked      time.Time // when GitLab was last asked with success
+	checked    time.Time // likewise, and the answer was beyond doubt
 	matched    time.Time // when it was asked for the end of bytes, and still had that
 	told       int64     // how far some reader was given the log
 	broken     error     // the spool's
@@ -132,9 +133,13 @@ func (l *log) exit(g *grant) {
 func (l *log) rewrite(bytes *spool.Log, why jobgatev1.TraceResetReason) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.bytes != bytes || l.closed {
-		return
+	if l.bytes == bytes && !l.closed {
+		l.anew(why)
 	}
+}
+
+// anew begins the log anew. With the lock.
+func (l *log) anew(why jobgatev1.TraceResetReason) {
 	l.bytes.Close()
 	l.bytes, l.base, l.why = l.hub.pool.NewLog(), 0, why
 	l.complete, l.stale, l.matched = false, false, time.Time{}

@@ -28,7 +28,7 @@ func TestPiecesAreMadeOnce(t *testing.T) {
 		}
 		var readers []*Reader
 		for range 2 * manyReaders {
-			r, err := w.hub.Join(t.Context(), token("a"), 7, 0)
+			r, err := w.hub.Join(t.Context(), token("a"), 7, 0, Before{})
 			if err != nil {
 				t.Fatal(err)
 			}

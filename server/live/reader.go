@@ -44,6 +44,7 @@ type Reader struct {
 	failed     int        // attempts in a row to get what comes next
 	missed     time.Time  // since when GitLab does not send it
 	hole       int64      // where it goes on behind what is lost, if that is beyond offset
+	before     Before     // to be compared before the first byte is told
 	closed     bool
 }
 
@@ -98,6 +99,10 @@ func (r *Reader) poll(ctx context.Context) (event Event, wait <-chan struct{}, e
 	case l.broken != nil:
 		return Event{}, nil, l.broken
 	case !r.grant.holds(now) || l.stale: // not a byte, but a sign of life
+	case r.before.Bytes != nil && r.beats == l.beats:
+		wait, err = r.fits()
+		return Event{}, wait, err
+	case r.before.Bytes != nil:
 	case r.generation != l.generation:
 		r.release()
 		r.generation, r.offset, r.failed, r.missed, r.hole = l.generation, 0, 0, time.Time{}, 0

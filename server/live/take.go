@@ -26,7 +26,9 @@ func (f *fetcher) read(g *grant) (grown int64, err error) {
 	f.mu.Unlock()
 	asked := time.Now()
 	f.hub.count.reads.Add(1)
-	part := upstream.TraceRange{Offset: held - int64(len(f.tail)), Validator: f.seen, SumSkipped: f.base == 0}
+	part := upstream.TraceRange{
+		Offset: held - int64(len(f.tail)), Compared: len(f.tail) > 0, Validator: f.seen, SumSkipped: f.base == 0,
+	}
 	t, err := f.hub.gitlab.Trace(as(f.ctx, g.who), g.who.Project, f.job, part, nil)
 	if err != nil {
 		return 0, err
@@ -43,7 +45,7 @@ func (f *fetcher) read(g *grant) (grown int64, err error) {
 	f.hub.count.received.Add(f.cost)
 	f.pace.spend(time.Now(), f.cost)
 	switch {
-	case err == nil && held == 0:
+	case err == nil && held == f.base: // nothing was held, nor is compared
 		f.none(grown)
 	case err == nil && known && !f.doubt:
 		f.match(asked)
@@ -72,7 +74,7 @@ func (f *fetcher) take(t *upstream.TraceReader, from int64) (grown int64, err er
 	case err != nil && err != io.EOF: //nolint:errorlint // a wrapped one is a log cut short
 		return 0, err
 	case !bytes.Equal(buf[:n], f.tail[:n]) || f.headDiffers(t, from):
-		return f.anew(jobgatev1.TraceResetReason_TRACE_RESET_REASON_REWRITTEN), nil
+		return f.begunAnew(jobgatev1.TraceResetReason_TRACE_RESET_REASON_REWRITTEN), nil
 	case n < len(f.tail):
 		return f.shorter(), nil
 	}
@@ -125,17 +127,22 @@ func (f *fetcher) keep(data []byte) {
 	}
 }
 
+// moment is how long GitLab may be without a log, or a part of it, that it moves into its
+// archive.
+const moment = 900 * time.Millisecond
+
 // shorter is for a log that has less than is held. While GitLab moves a log into its
 // archive it may have none for a moment, so that only a second look counts, unless the job
 // says that the log was erased.
 func (f *fetcher) shorter() (grown int64) {
 	switch {
 	case f.state.GetErasedAt() != nil:
-		return f.anew(jobgatev1.TraceResetReason_TRACE_RESET_REASON_ERASED)
-	case f.doubt:
-		return f.anew(jobgatev1.TraceResetReason_TRACE_RESET_REASON_TRUNCATED)
+		return f.begunAnew(jobgatev1.TraceResetReason_TRACE_RESET_REASON_ERASED)
+	case !f.doubt:
+		f.doubt, f.doubted = true, time.Now()
+	case time.Since(f.doubted) >= moment:
+		return f.begunAnew(jobgatev1.TraceResetReason_TRACE_RESET_REASON_TRUNCATED)
 	}
-	f.doubt = true
 	return 0
 }
 
@@ -145,8 +152,8 @@ func (f *fetcher) none(grown int64) {
 	f.empty = grown == 0
 }
 
-// anew begins the log anew, of which nothing is read yet.
-func (f *fetcher) anew(why jobgatev1.TraceResetReason) (grown int64) {
+// begunAnew begins the log anew, of which nothing is read yet.
+func (f *fetcher) begunAnew(why jobgatev1.TraceResetReason) (grown int64) {
 	f.rewrite(f.pages, why)
 	f.doubt = true
 	return 1
