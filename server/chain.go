@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/jobgate/jobgate/server/inproc"
@@ -178,6 +179,9 @@ func (c *call) admit(ctx context.Context) (context.Context, error) {
 	if c.caller == nil {
 		if err := c.readMetadata(md); err != nil {
 			return ctx, err
+		}
+		if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
+			c.Call.Caller = p.Addr.String()
 		}
 	}
 	if !strings.HasPrefix(c.method, "/jobgate.") {

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -89,7 +90,9 @@ func upstreamOutcome(c *call, r row, e *upstream.Error) outcome {
 	if e.Status != 0 {
 		details = append(details, upstreamError(c, e))
 	}
-	return outcome{code: r.code, reason: info.GetReason(), message: message, details: fit(message, details)}
+	return outcome{
+		code: r.code, reason: info.GetReason(), message: message, details: fit(message, details), retry: retryDelay(e),
+	}
 }
 
 // messageOf is GitLab's words where it has some, else what went wrong, without the
@@ -145,13 +148,21 @@ func badRequest(all violations) detail {
 	return d
 }
 
-func retryInfo(e *upstream.Error) detail {
-	wait := e.RetryAfter
-	if wait <= 0 && e.Status == 429 {
-		wait = defaultRetry
+// retryDelay is how long to wait before a call is tried again, 0 if that is not known.
+func retryDelay(e *upstream.Error) time.Duration {
+	switch {
+	case e.Write && e.Status >= 500:
+		return 0 // a write whose outcome is not known is not to be repeated
+	case e.RetryAfter <= 0 && e.Status == http.StatusTooManyRequests:
+		return defaultRetry
 	}
-	if wait <= 0 || e.Write && e.Status >= 500 {
-		return nil // a write whose outcome is not known is not to be repeated
+	return max(e.RetryAfter, 0)
+}
+
+func retryInfo(e *upstream.Error) detail {
+	wait := retryDelay(e)
+	if wait == 0 {
+		return nil
 	}
 	return &errdetails.RetryInfo{RetryDelay: durationpb.New(wait)}
 }

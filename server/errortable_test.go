@@ -17,6 +17,7 @@ import (
 
 	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
 	"github.com/jobgate/jobgate/upstream"
+	"github.com/jobgate/jobgate/upstream/quota"
 )
 
 const (
@@ -208,11 +209,12 @@ func TestAnonymousIsToldToBringACredential(t *testing.T) {
 
 // rowsWithoutAnAnswer are those that no answer over the network can single out.
 var rowsWithoutAnAnswer = map[string]*upstream.Error{
-	"the caller's deadline passed":           {Kind: upstream.Interrupted, Err: fmt.Errorf("read: %w", context.DeadlineExceeded)},
-	"the caller went away":                   {Kind: upstream.Interrupted, Err: context.Canceled},
-	"nothing could be sent":                  {Kind: upstream.NotSent, Write: true, Err: errors.New("refused")},
-	"too many calls to GitLab are under way": {Kind: upstream.Limited, Write: true, Err: errors.New("full")},
-	"401 without a credential":               {Kind: upstream.Answered, Status: 401},
+	"the caller's deadline passed":                         {Kind: upstream.Interrupted, Err: fmt.Errorf("read: %w", context.DeadlineExceeded)},
+	"the caller went away":                                 {Kind: upstream.Interrupted, Err: context.Canceled},
+	"nothing could be sent":                                {Kind: upstream.NotSent, Write: true, Err: errors.New("refused")},
+	"GitLab's quota is used up, and the call was not sent": {Kind: upstream.Limited, Err: &quota.Exhausted{}},
+	"too many calls to GitLab are under way":               {Kind: upstream.Limited, Write: true, Err: errors.New("full")},
+	"401 without a credential":                             {Kind: upstream.Answered, Status: 401},
 }
 
 func TestRowsWithoutAnAnswer(t *testing.T) {

@@ -19,6 +19,7 @@ func (o outcome) failure(c *call, err error) *inproc.Failure {
 	e, _ := errors.AsType[*upstream.Error](err)
 	return &inproc.Failure{
 		Upstream: e, Status: o.httpStatus(e), Reason: o.reason, Message: o.message, RequestID: c.requestID(),
+		RetryAfter: o.retry,
 	}
 }
 
@@ -43,7 +44,7 @@ func (o outcome) httpStatus(e *upstream.Error) int {
 	case codes.Canceled:
 		return statusClientClosed
 	case codes.ResourceExhausted:
-		if e == nil {
+		if e == nil || e.Kind == upstream.Limited {
 			return http.StatusTooManyRequests
 		}
 	}

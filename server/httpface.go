@@ -46,6 +46,7 @@ func adminFace(h *health.Server, api *upstream.Client, version string, own ...pr
 	mux := http.NewServeMux()
 	mux.Handle("GET /healthz", healthz(h))
 	mux.Handle("GET /healthz/gitlab", gitlabHealthz(api))
+	mux.Handle("GET /quota", quotaView(api))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)

@@ -3,7 +3,9 @@ package server
 import (
 	"context"
 	"crypto/rand"
+	"strconv"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc/metadata"
 )
@@ -112,6 +114,14 @@ func (c *call) replyHeader() metadata.MD {
 			md = make(metadata.MD, 4)
 		}
 		md[r.key] = values
+	}
+	if q := c.Quota; q != nil {
+		if md == nil {
+			md = make(metadata.MD, 4)
+		}
+		md.Set("jobgate-quota-limit", strconv.FormatInt(q.Limit, 10))
+		md.Set("jobgate-quota-remaining", strconv.FormatInt(q.Remaining, 10))
+		md.Set("jobgate-quota-reset", strconv.FormatInt(max(int64(time.Until(q.Reset)/time.Second), 0), 10))
 	}
 	return md
 }

@@ -22,12 +22,18 @@ var (
 	upstreamFull   = prometheus.NewDesc("jobgate_upstream_calls_refused_total", "Calls that were not sent because too many were under way.", nil, nil)
 	upstreamRetry  = prometheus.NewDesc("jobgate_upstream_retries_total",
 		"Reads that failed in a way that may pass: sent again, or why not.", []string{"verdict"}, nil)
+	quotaCalls = prometheus.NewDesc("jobgate_quota_calls_total",
+		"Calls by what GitLab's quota, as far as it is known, made of them: sent, of these after a wait; refused early, since the deadline was nearer or too many waited; refused by GitLab.",
+		[]string{"result"}, nil)
+	quotaWaiting   = prometheus.NewDesc("jobgate_quota_waiting", "Calls that wait for GitLab's quota.", nil, nil)
+	quotaLeft      = prometheus.NewDesc("jobgate_quota_remaining_share", "Share of the quota that is left, over the credentials whose quota is known.", nil, nil)
 	upstreamShared = prometheus.NewDesc("jobgate_upstream_shared_total", "Reads that were answered by an equal one's call.", nil, nil)
 )
 
 func (guardCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		gitlabUp, circuitState, circuitOpened, circuitRefused, upstreamCalls, upstreamFull, upstreamRetry, upstreamShared,
+		quotaCalls, quotaWaiting, quotaLeft,
 	} {
 		ch <- d
 	}
@@ -55,6 +61,19 @@ func (c guardCollector) Collect(ch chan<- prometheus.Metric) {
 		tell(upstreamRetry, prometheus.CounterValue, float64(n), strings.ReplaceAll(verdict.String(), " ", "_"))
 	}
 	tell(upstreamShared, prometheus.CounterValue, float64(s.Shared))
+	for result, n := range map[string]int64{
+		"sent": s.Quota.Admitted, "waited": s.Quota.Waited, "too_late": s.Quota.Late, "queue_full": s.Quota.Full, "refused": s.Quota.Refused,
+	} {
+		tell(quotaCalls, prometheus.CounterValue, float64(n), result)
+	}
+	tell(quotaWaiting, prometheus.GaugeValue, float64(s.Quota.Waiting))
+	buckets, all, sum := map[float64]uint64{}, uint64(0), 0.0
+	for i, n := range s.Quota.Remaining {
+		all += uint64(n) //nolint:gosec // a count
+		sum += float64(n) * (float64(i) + 0.5) / 10
+		buckets[float64(i+1)/10] = all
+	}
+	ch <- prometheus.MustNewConstHistogram(quotaLeft, all, sum, buckets)
 }
 
 // onceCollector tells what is remembered of writes with a request id.

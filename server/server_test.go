@@ -295,6 +295,8 @@ func TestHTTPAndAdminFaces(t *testing.T) {
 		"calls":           {l.Admin.Addr().String() + "/metrics", 200, `jobgate_upstream_calls{state="waiting"} 0`},
 		"request ids":     {l.Admin.Addr().String() + "/metrics", 200, `jobgate_request_id_writes_total{result="replayed"} 0`},
 		"gitlab's health": {l.Admin.Addr().String() + "/healthz/gitlab", 200, "ok"},
+		"quota":           {l.Admin.Addr().String() + "/quota", 200, "[]"},
+		"quota left":      {l.Admin.Addr().String() + "/metrics", 200, `jobgate_quota_remaining_share_bucket{le="0.1"} 0`},
 		"spool":           {l.Admin.Addr().String() + "/metrics", 200, `jobgate_spool_bytes{place="memory"} 0`},
 		"profiles":        {l.Admin.Addr().String() + "/debug/pprof/goroutine?debug=1", 200, "goroutine profile"},
 		"no commandline":  {l.Admin.Addr().String() + "/debug/pprof/cmdline", 404, ""},

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -14,6 +15,7 @@ import (
 	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
 	"github.com/jobgate/jobgate/server/inproc"
 	"github.com/jobgate/jobgate/upstream"
+	"github.com/jobgate/jobgate/upstream/quota"
 )
 
 // row is one line of the error table: which failures, and what the caller is told.
@@ -37,6 +39,7 @@ var table = []row{
 	lost,
 	{"the caller's deadline passed", caused(context.DeadlineExceeded), codes.DeadlineExceeded, jobgatev1.ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED},
 	{"the caller went away", caused(context.Canceled), codes.Canceled, jobgatev1.ErrorReason_ERROR_REASON_CALL_CANCELED},
+	{"GitLab's quota is used up, and the call was not sent", exhausted, codes.ResourceExhausted, jobgatev1.ErrorReason_ERROR_REASON_UPSTREAM_LIMITED},
 	{"too many calls to GitLab are under way", kind(upstream.Limited), codes.ResourceExhausted, jobgatev1.ErrorReason_ERROR_REASON_TOO_MANY_CALLS},
 	{"nothing could be sent", kind(upstream.NotSent), codes.Unavailable, jobgatev1.ErrorReason_ERROR_REASON_UPSTREAM_UNAVAILABLE},
 	{"the connection broke or timed out on a read", kind(upstream.Interrupted), codes.Unavailable, jobgatev1.ErrorReason_ERROR_REASON_UPSTREAM_UNAVAILABLE},
@@ -78,6 +81,11 @@ type matcher = func(e *upstream.Error, c *call) bool
 
 func kind(k upstream.Kind) matcher {
 	return func(e *upstream.Error, _ *call) bool { return e.Kind == k }
+}
+
+func exhausted(e *upstream.Error, _ *call) bool {
+	_, ok := errors.AsType[*quota.Exhausted](e.Err)
+	return ok && e.Kind == upstream.Limited
 }
 
 func caused(cause error) matcher {
@@ -162,6 +170,7 @@ type outcome struct {
 	reason  string
 	message string
 	details []detail
+	retry   time.Duration // how long to wait before it is tried again, 0 if that is not known
 }
 
 // statusOf says what the caller is told about an error. Only this function and what

@@ -215,8 +215,8 @@ func TestFaultyUpstream(t *testing.T) {
 		"log": {sandbox.RouteTrace, trace(&jobgatev1.ReadTraceRequest{})},
 	}
 	box := sandbox.New()
-	patient := newGateway(t, box, upstream.WithMaxBody(1<<20))
-	hasty := newGateway(t, box, upstream.WithTimeout(200*time.Millisecond), upstream.WithIdleTimeout(100*time.Millisecond))
+	patient := newGateway(t, box, upstream.WithMaxBody(1<<20), upstream.WithQuota(false))
+	hasty := newGateway(t, box, upstream.WithTimeout(200*time.Millisecond), upstream.WithIdleTimeout(100*time.Millisecond), upstream.WithQuota(false))
 	for kind, outcomes := range cases {
 		if outcomes["write"] == codes.Unknown {
 			outcomes["write that is read back"] = codes.OK

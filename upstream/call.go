@@ -27,6 +27,14 @@ type Call struct {
 	// KeepRedirects asks for the redirect of a moved project as an [Error] of kind
 	// [Redirected], where a read would follow it; contract section 1.
 	KeepRedirects bool
+	// Caller names who asks, for those that share a credential to be served in turns; ""
+	// is one like any other.
+	Caller string
+	// Poll says that nobody waits for the answer: it comes after calls for which somebody
+	// does, where GitLab's quota is short.
+	Poll bool
+	// Quota is set by the method to what is left of GitLab's quota, nil if that is not known.
+	Quota *Quota
 	// Reply is set by the method.
 	Reply Reply
 	// Lease is set by a method that answers a wire-backed message: the memory of its

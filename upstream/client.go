@@ -82,6 +82,12 @@ func WithConcurrency(n int) Option { return func(c *Client) { c.guard.calls = n 
 // whether GitLab answers again. It is on by default. See [Client.Health].
 func WithCircuit(on bool) Option { return func(c *Client) { c.guard.breaks = on } }
 
+// WithQuota says whether GitLab's limits are learned, from what it tells and from what it
+// refuses, and calls held back that it would refuse: in turns between the callers of a
+// credential, those for which somebody waits before those that poll. A call that would have
+// to wait beyond its deadline is an [Error] of kind [Limited]. It is on by default.
+func WithQuota(on bool) Option { return func(c *Client) { c.guard.paced = on } }
+
 // WithTransport replaces the connections to GitLab, for tests. Whether a failed
 // write was sent can then rarely be proved.
 func WithTransport(t http.RoundTripper) Option { return func(c *Client) { c.innermost = t } }
@@ -104,7 +110,7 @@ func New(base string, opts ...Option) (*Client, error) {
 		maxBody:   32 << 20,
 		frames:    newFrameCache(64 << 20),
 		heads:     newHeadMemory(),
-		guard:     guard{attempts: 3, calls: 256, breaks: true},
+		guard:     guard{attempts: 3, calls: 256, breaks: true, paced: true},
 		refusals:  refusals{keep: time.Second},
 		keys:      newKeyMaker(),
 		userAgent: []string{"jobgate"},

@@ -12,6 +12,9 @@ func (c *Client) fetch(caller context.Context, r *request, encode encoder) ([]by
 	call := CallFrom(caller)
 	r.respell(call)
 	if r.method != http.MethodGet {
+		if err := c.admit(caller, r); err != nil {
+			return nil, nil, err
+		}
 		ctx, cancel := c.bounded(caller)
 		defer cancel()
 		resp, err := c.send(ctx, caller, r) //nolint:bodyclose // take closes it
@@ -36,13 +39,33 @@ func (c *Client) fetch(caller context.Context, r *request, encode encoder) ([]by
 	}
 	if call != nil {
 		call.Reply, call.Lease, call.Frame = answer.call.Reply, answer.call.Lease, answer.call.Frame
+		call.Quota = answer.call.Quota
 	}
 	return answer.wire, answer.header, answer.err
 }
 
 // read asks for JSON, and returns its own wire bytes, or those of a frame that GitLab has
-// just confirmed. An answer that breaks off is asked for again as one that does not come.
+// just confirmed. If GitLab refuses it for its quota, it waits for that and asks again,
+// unless the caller has not the time.
 func (c *Client) read(caller context.Context, r *request, key frameKey, encode encoder) ([]byte, http.Header, error) {
+	if err := c.admit(caller, r); err != nil {
+		return nil, nil, err
+	}
+	for again := 0; ; again++ {
+		wire, header, err := c.readWithin(caller, r, key, encode)
+		e, ok := errors.AsType[*Error](err)
+		if !ok || e.Status != http.StatusTooManyRequests || c.guard.quota == nil || again == mostRefused || c.admit(caller, r) != nil {
+			return wire, header, err
+		}
+	}
+}
+
+// mostRefused is how often a read waits for a quota that has turned out to be used up.
+const mostRefused = 2
+
+// readWithin reads within the time of a call. An answer that breaks off is asked for again
+// as one that does not come.
+func (c *Client) readWithin(caller context.Context, r *request, key frameKey, encode encoder) ([]byte, http.Header, error) {
 	ctx, cancel := c.bounded(caller)
 	defer cancel()
 	for {

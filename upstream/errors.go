@@ -32,7 +32,7 @@ const (
 	Redirected                  // the answer is a redirect that is not followed
 	NotSent                     // provably nothing of the request was written
 	Interrupted                 // broken or timed out after something may have been written
-	Limited                     // not sent: too many calls are under way
+	Limited                     // not sent: too many calls are under way, or GitLab's quota is used up
 	Invalid                     // the request breaks a rule of this package; see Violations
 )
 

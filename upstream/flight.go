@@ -72,6 +72,9 @@ func (f *flights) share(
 func (f *flights) start(caller context.Context, key frameKey, run func(ctx context.Context) fetched) *flight {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(caller))
 	fl := &flight{leave: cancel, done: make(chan struct{})}
+	if deadline, ok := caller.Deadline(); ok {
+		ctx = context.WithValue(ctx, patience{}, deadline)
+	}
 	if call := CallFrom(caller); call != nil {
 		own := *call
 		ctx = WithCall(ctx, &own)

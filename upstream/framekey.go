@@ -60,7 +60,11 @@ func appendKeyParts(b []byte, call *Call, r *request) []byte {
 	if call != nil {
 		credential = call.Credential
 	}
-	for _, part := range [...]string{r.op.what, r.method, path, r.span} {
+	kind := r.op.what
+	if call != nil && call.Poll { // nobody is to wait for one that may come later
+		kind += ", polled"
+	}
+	for _, part := range [...]string{kind, r.method, path, r.span} {
 		b = appendPart(b, part)
 	}
 	b = appendPart(b, string(r.query))

@@ -192,7 +192,7 @@ func TestRevokedAfterItWasKept(t *testing.T) {
 // A failure that tells nothing of the answer leaves the frame.
 func TestFrameOutlivesOtherErrors(t *testing.T) {
 	s := &tagServer{body: `{"id":7,"name":"one"}`, refuses: map[string]int{}}
-	c := newClient(t, s.ServeHTTP)
+	c := newClient(t, s.ServeHTTP, WithQuota(false))
 	for range 3 {
 		ask(t, c, Call{})
 	}

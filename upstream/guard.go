@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jobgate/jobgate/upstream/circuit"
+	"github.com/jobgate/jobgate/upstream/quota"
 	"github.com/jobgate/jobgate/upstream/retry"
 	"github.com/jobgate/jobgate/upstream/slots"
 )
@@ -23,6 +24,9 @@ type guard struct {
 	calls    int // under way
 	breaks   bool
 
+	paced bool
+
+	quota    *quota.Limiter // nil without one
 	retries  *retry.Policy
 	slots    *slots.Limiter
 	circuits sync.Map     // of *circuit.Breaker, by lane
@@ -36,6 +40,11 @@ func (g *guard) init() (err error) {
 	}
 	if g.calls < 1 {
 		return errors.New("upstream: there must be room for one call at least")
+	}
+	if g.paced {
+		if g.quota, err = quota.New(quota.Config{}); err != nil {
+			return err
+		}
 	}
 	if g.retries, err = retry.New(retry.Config{Attempts: g.attempts}); err != nil {
 		return err
@@ -151,6 +160,10 @@ func (r *request) notPassed(ctx, caller context.Context, err error) error {
 	}
 	if full, ok := errors.AsType[*slots.RefusedError](err); ok {
 		e.Kind, e.RetryAfter = Limited, max(full.Wait, time.Second)
+		return e
+	}
+	if used, ok := errors.AsType[*quota.Exhausted](err); ok {
+		e.Kind, e.RetryAfter = Limited, used.RetryAfter
 		return e
 	}
 	e.Err = cause(ctx, caller, err)

@@ -171,7 +171,7 @@ func TestSlowRouteLeavesTheOthersAlone(t *testing.T) {
 				mu.Unlock()
 			}
 			return answer(200, `{"id":7}`), nil
-		}, WithConcurrency(10))
+		}, WithConcurrency(10), WithQuota(false))
 		var wg sync.WaitGroup
 		limited := 0
 		for range 100 {

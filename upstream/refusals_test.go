@@ -33,7 +33,7 @@ func TestRefusalsAreRemembered(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			gitlab := &refuser{status: status}
-			c, err := New("http://gitlab.test", WithTransport(gitlab), WithCache(0))
+			c, err := New("http://gitlab.test", WithTransport(gitlab), WithCache(0), WithQuota(false))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -30,6 +30,9 @@ func (c *Client) Relay(ctx context.Context, raw Raw, answer func(*http.Response)
 	if err != nil {
 		return err
 	}
+	if err := c.admit(ctx, r); err != nil {
+		return err
+	}
 	caller := ctx
 	ctx, cancel := context.WithCancelCause(caller)
 	defer cancel(nil)

@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
+	"github.com/jobgate/jobgate/upstream/quota"
 	"github.com/jobgate/jobgate/upstream/retry"
 )
 
@@ -24,12 +25,13 @@ type request struct {
 	relayed bool // it is passed on as it came
 	opaque  bool // raw is sent as it is, although it is not escaped as Go would
 
-	body        []byte      // nil for none
-	contentType string      // of it, "" for none
-	accept      string      // "" is as the kind of answer has it
-	span        string      // the bytes to send alone, as header Range; "" for all
-	tries       *retry.Call // nil before it was sent
-	validator   string      // the ETag of the answer that is not to be sent again, "" for none
+	body        []byte        // nil for none
+	contentType string        // of it, "" for none
+	accept      string        // "" is as the kind of answer has it
+	span        string        // the bytes to send alone, as header Range; "" for all
+	ticket      *quota.Ticket // to send it once, nil for none
+	tries       *retry.Call   // nil before it was sent
+	validator   string        // the ETag of the answer that is not to be sent again, "" for none
 }
 
 func (r *request) isWrite() bool {

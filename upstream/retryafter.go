@@ -21,8 +21,8 @@ func retryAfter(status int, h http.Header) time.Duration {
 	if date, err := http.ParseTime(text); err == nil {
 		return believable(time.Until(date))
 	}
-	if status != http.StatusTooManyRequests {
-		return 0
+	if left := h.Get("RateLimit-Remaining"); status != http.StatusTooManyRequests || left != "" && left != "0" {
+		return 0 // that limit is another one
 	}
 	reset, err := strconv.ParseInt(h.Get("RateLimit-Reset"), 10, 64)
 	if err != nil {

@@ -19,7 +19,7 @@ func newSandbox(t *testing.T, opts ...sandbox.Option) (*Client, *sandbox.Sandbox
 	sb := sandbox.New(opts...)
 	server := httptest.NewServer(sb)
 	t.Cleanup(server.Close)
-	return clientOf(t, server.URL), sb, &Call{Credential: Credential{PrivateToken: sandbox.TokenMaintainer}}
+	return clientOf(t, server.URL, WithQuota(false)), sb, &Call{Credential: Credential{PrivateToken: sandbox.TokenMaintainer}}
 }
 
 var versions = []string{sandbox.VersionCurrent, sandbox.VersionOld}

@@ -72,6 +72,14 @@ func (c *Client) attempt(ctx, caller context.Context, r *request, by http.RoundT
 		tries := c.guard.retries.Begin()
 		r.tries = &tries
 	}
+	if err := c.admit(ctx, r); err != nil {
+		return nil, err
+	}
+	ticket := r.ticket
+	r.ticket = nil
+	if ticket != nil {
+		defer ticket.Unsent() // unless something else is known by then
+	}
 	pass, err := c.guard.enter(ctx, r)
 	if err != nil {
 		return nil, r.notPassed(ctx, caller, err)
@@ -79,13 +87,17 @@ func (c *Client) attempt(ctx, caller context.Context, r *request, by http.RoundT
 	resp, err := by.RoundTrip(c.build(watched, r))
 	if err != nil {
 		pass.failed(ctx, err)
-		return nil, c.notAnswered(ctx, caller, r, &sent, err)
+		err := c.notAnswered(ctx, caller, r, &sent, err)
+		settleTicket(ticket, nil, err)
+		return nil, err
 	}
 	if resp.Body == nil {
 		resp.Body = http.NoBody
 	}
 	pass.answer(resp)
+	settleTicket(ticket, resp, nil)
 	if call != nil {
+		c.tellQuota(call, r)
 		call.Reply = Reply{Status: resp.StatusCode, Header: resp.Header}
 	}
 	return resp, nil

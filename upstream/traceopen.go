@@ -39,6 +39,9 @@ func (l *logCall) request(part TraceRange) (*request, error) {
 // start sends a request for a log, on condition that the answer is another than the one
 // that the validator names, if that was the answer to the same request.
 func (l *logCall) start(caller context.Context, r *request, held Validator) (*TraceReader, error) {
+	if err := l.admit(caller, r); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithCancelCause(caller)
 	asked := l.keys.of(CallFrom(ctx), r)
 	if held.asked == asked {

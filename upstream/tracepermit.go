@@ -55,6 +55,9 @@ func (l *logCall) allows(caller context.Context, method string, ask TraceRange, 
 		return err
 	}
 	r.method = method
+	if err := l.admit(caller, r); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancelCause(caller)
 	defer cancel(nil)
 	watchdog := time.AfterFunc(2*l.idle, func() { cancel(ErrLogIdle) })

@@ -22,9 +22,10 @@ func newClient(t testing.TB, handler http.HandlerFunc, opts ...Option) *Client {
 	return clientOf(t, server.URL, opts...)
 }
 
+// clientOf is a client that waits for no quota: tests of that make their own.
 func clientOf(t testing.TB, url string, opts ...Option) *Client {
 	t.Helper()
-	c, err := New(url, opts...)
+	c, err := New(url, append([]Option{WithQuota(false)}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,6 +30,7 @@ type serveCmd struct {
 	UpstreamAttempts      int           `group:"upstream" placeholder:"NUMBER" default:"3" help:"How often a read is sent that fails in a way that may pass (connection, 502, 503, 504), within the caller's deadline and a budget of about a tenth of all calls. 1 is no retry. A write is sent once."`
 	UpstreamCalls         int           `group:"upstream" placeholder:"NUMBER" default:"256" help:"How many calls to GitLab may be under way, half of them of one kind. Eight times as many may wait; further ones are RESOURCE_EXHAUSTED."`
 	UpstreamCircuit       bool          `group:"upstream" default:"true" negatable:"" help:"Hold back calls that GitLab would not answer, once those of their kind have failed for half a second, but for a few that find out whether it answers again."`
+	UpstreamQuota         bool          `group:"upstream" default:"true" negatable:"" help:"Learn GitLab's rate limits, and hold back calls that it would refuse: in turns between callers, those for which somebody waits before those that poll."`
 	RequestIDWindow       time.Duration `name:"request-id-window" group:"upstream" placeholder:"DURATION" default:"1h" help:"How long the answer to a write is kept for those who send it again with the same request_id (Jobgate-Request-Id over REST)."`
 
 	GRPCAddr       string   `name:"grpc-addr" group:"listen" placeholder:"HOST:PORT" default:"127.0.0.1:9090" help:"Where gRPC is served. Port 0 takes a free one."`
@@ -128,7 +129,7 @@ func (c *serveCmd) Run(ctx context.Context, p *process, s *settings) error {
 		upstream.WithMaxBody(int64(c.UpstreamMaxBody)),
 		upstream.WithCache(int64(c.UpstreamCache)),
 		upstream.WithNegativeCache(c.UpstreamNegativeCache),
-		upstream.WithAttempts(c.UpstreamAttempts), upstream.WithConcurrency(c.UpstreamCalls), upstream.WithCircuit(c.UpstreamCircuit),
+		upstream.WithAttempts(c.UpstreamAttempts), upstream.WithConcurrency(c.UpstreamCalls), upstream.WithCircuit(c.UpstreamCircuit), upstream.WithQuota(c.UpstreamQuota),
 		upstream.WithUserAgent("jobgate/"+config.Version))
 	if err != nil {
 		return refused(fmt.Errorf("%s: %w", s.name("upstream"), err))

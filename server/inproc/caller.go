@@ -3,6 +3,7 @@ package inproc
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/jobgate/jobgate/upstream"
 )
@@ -40,6 +41,8 @@ type Failure struct {
 	// Status is the HTTP status that says the same as the code, for failures that are
 	// not an answer of GitLab's.
 	Status int
+	// RetryAfter is how long to wait before the call is tried again, 0 if that is not known.
+	RetryAfter time.Duration
 	// Reason is that of the ErrorInfo detail.
 	Reason string
 	// Message is for people, without secrets.

@@ -155,7 +155,7 @@ func (f *fetcher) settle(asked time.Time, complete bool) bool {
 
 func (f *fetcher) getJob(g *grant) error {
 	f.hub.count.jobs.Add(1)
-	answer, err := f.hub.gitlab.GetJob(as(f.ctx, g.who), &jobgatev1.GetJobRequest{Project: g.who.Project, JobId: f.job})
+	answer, err := f.hub.gitlab.GetJob(polling(f.ctx, g.who), &jobgatev1.GetJobRequest{Project: g.who.Project, JobId: f.job})
 	if err != nil {
 		return err
 	}

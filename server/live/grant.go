@@ -90,9 +90,15 @@ func isRefusal(err error) bool {
 	return e.Status == http.StatusBadRequest
 }
 
-// as is the context of a request on behalf of a credential.
+// as is the context of a request on behalf of a credential, for whose answer a reader
+// waits.
 func as(ctx context.Context, who Who) context.Context {
 	return upstream.WithCall(ctx, &upstream.Call{Credential: who.Credential})
+}
+
+// polling is the same for a request whose answer may come later.
+func polling(ctx context.Context, who Who) context.Context {
+	return upstream.WithCall(ctx, &upstream.Call{Credential: who.Credential, Poll: true})
 }
 
 // permit returns once GitLab's yes to g counts, asking for it if need be; its refusal, or
@@ -102,7 +108,7 @@ func (l *log) permit(ctx context.Context, g *grant) error {
 		other, mine, refused := l.settled(g)
 		switch {
 		case mine:
-			return l.check(ctx, g)
+			return l.check(as(ctx, g.who), g)
 		case other == nil:
 			return refused
 		}
@@ -129,14 +135,14 @@ func (l *log) settled(g *grant) (other <-chan struct{}, mine bool, refused error
 	return nil, true, nil
 }
 
-// check asks GitLab. Whoever calls has made g.checking, which it closes.
+// check asks GitLab, in a context of [as] or [polling]. Whoever calls has made g.checking, which it closes.
 func (l *log) check(ctx context.Context, g *grant) error {
 	l.mu.Lock()
 	held := l.size()
 	l.mu.Unlock()
 	asked := time.Now()
 	l.hub.count.checks.Add(1)
-	err := l.hub.gitlab.TraceAllowed(as(ctx, g.who), g.who.Project, l.job, held)
+	err := l.hub.gitlab.TraceAllowed(ctx, g.who.Project, l.job, held)
 	switch {
 	case err == nil:
 		l.yes(g, asked)

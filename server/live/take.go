@@ -29,7 +29,7 @@ func (f *fetcher) read(g *grant) (grown int64, err error) {
 	part := upstream.TraceRange{
 		Offset: held - int64(len(f.tail)), Compared: len(f.tail) > 0, Validator: f.seen, SumSkipped: f.base == 0,
 	}
-	t, err := f.hub.gitlab.Trace(as(f.ctx, g.who), g.who.Project, f.job, part, nil)
+	t, err := f.hub.gitlab.Trace(polling(f.ctx, g.who), g.who.Project, f.job, part, nil)
 	if err != nil {
 		return 0, err
 	}

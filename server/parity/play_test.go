@@ -42,7 +42,7 @@ func straight(_ *testing.T, gitlab, _ string) place {
 func gateway(t *testing.T, gitlab, below string) place {
 	t.Helper()
 	api, err := upstream.New("http://"+gitlab+below, upstream.WithTimeout(patience), upstream.WithIdleTimeout(patience),
-		upstream.WithNegativeCache(0), upstream.WithAttempts(1), upstream.WithCircuit(false))
+		upstream.WithNegativeCache(0), upstream.WithAttempts(1), upstream.WithCircuit(false), upstream.WithQuota(false))
 	if err != nil {
 		t.Fatal(err)
 	}

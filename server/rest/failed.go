@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"time"
 	"unicode/utf8"
 
 	"google.golang.org/grpc/status"
@@ -29,6 +30,9 @@ func (x *exchange) failed(err error) {
 		return
 	}
 	x.Header().Set("X-Request-Id", x.Failure.RequestID)
+	if wait := x.Failure.RetryAfter; wait > 0 {
+		x.Header().Set("Retry-After", strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10))
+	}
 	x.refuse(ownFailure(x.Failure.Status, x.Failure.Reason, x.Failure.Message))
 }
 

@@ -3,6 +3,7 @@ package rest
 import (
 	"net/http"
 	"strings"
+	"time"
 )
 
 // spelling is how GitLab writes the headers of an answer that are passed on, by their
@@ -61,12 +62,26 @@ func (x *exchange) succeed(status int, header http.Header) {
 		x.Header()["Content-Type"] = nil // nobody is to guess one
 	}
 	x.pass(header)
+	x.tellQuota(header)
 	x.status = status
 	if status == http.StatusOK && (x.r.Method == http.MethodGet || x.r.Method == http.MethodHead) &&
 		matches(x.r.Header["If-None-Match"], header.Get("ETag")) {
 		x.status, x.fresh = http.StatusNotModified, true
 		x.Header().Del("Content-Type")
 	}
+}
+
+// tellQuota tells what is left of GitLab's quota, where that is known and GitLab has not
+// told it.
+func (x *exchange) tellQuota(from http.Header) {
+	q := x.Quota
+	if q == nil || from["Ratelimit-Remaining"] != nil {
+		return
+	}
+	h := x.Header()
+	h.Set("Jobgate-Quota-Limit", itoa(q.Limit))
+	h.Set("Jobgate-Quota-Remaining", itoa(q.Remaining))
+	h.Set("Jobgate-Quota-Reset", itoa(max(int64(time.Until(q.Reset)/time.Second), 0)))
 }
 
 // matches compares the validators of a caller with that of the answer, weakly (RFC 9110,

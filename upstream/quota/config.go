@@ -14,8 +14,8 @@ type Config struct {
 	// RouteQueue is how many of these may wait for one route: half of Queue by default,
 	// negative for none.
 	RouteQueue int
-	// FirstCalls is how many calls with a credential may be in flight before GitLab has
-	// answered one: 8 by default. Each answer that tells no quota allows one more, up to
+	// FirstCalls is how many calls with a credential to one route may be in flight before
+	// GitLab has answered one: 8 by default; a route that is slow holds up no other. Each answer that tells no quota allows one more, up to
 	// 64; from then on there is no bound. Nor does one that is slow to answer hold up the
 	// others: one more may be sent every second.
 	FirstCalls int

@@ -8,6 +8,7 @@ const mostRoutes = 64
 // credential is what is known of one credential. The limiter's lock guards it.
 type credential struct {
 	digest       [32]byte
+	first        int64       // calls in flight to a route of which nothing is known
 	older, newer *credential // by when they were used
 	used         time.Duration
 
@@ -46,8 +47,21 @@ func (c *credential) route(name string) *route {
 		return c.routes[mostRoutes-1]
 	}
 	r := &route{name: name}
+	if !c.general.told.known {
+		r.most = c.first
+	}
 	c.routes = append(c.routes, r)
 	return r
+}
+
+// trust lifts the bound of calls in flight from routes of which nothing bad is known, when
+// the credential's own quota has become known.
+func (c *credential) trust() {
+	for _, r := range c.routes {
+		if r.refusedAt == 0 {
+			r.most = 0
+		}
+	}
 }
 
 // when is the earliest time for one more call.

@@ -69,6 +69,9 @@ func (l *Limiter) tell(t *Ticket, d *heard, now time.Duration) {
 			b.told.name = d.name
 		}
 		b.most = 0
+		if b == &c.general {
+			c.trust()
+		}
 	}
 }
 

@@ -192,8 +192,7 @@ func (l *Limiter) credential(digest [32]byte, now time.Duration) *credential {
 	}
 	l.forget(now, 2, c == nil)
 	if c == nil {
-		c = &credential{digest: digest}
-		c.general.most = int64(l.cfg.FirstCalls)
+		c = &credential{digest: digest, first: int64(l.cfg.FirstCalls)}
 		l.creds[digest] = c
 		l.ages.add(c)
 		c.used = now
