@@ -2,17 +2,16 @@ package upstream
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"net/http"
-	"runtime"
-	"runtime/debug"
 	"sync"
 )
 
 // flights are the reads that are under way, by all that is sent for them. Equal ones share
-// a call to GitLab that belongs to none of them: it goes on as long as one of them waits.
-// Only the same credential, with all that is sent beside it, makes equal reads, so that
-// what GitLab answers to one caller reaches nobody else.
+// a call to GitLab, which goes on as long as one of them waits. It runs in the goroutine of
+// the one who began it, which costs nothing; that one stays for the others when his own
+// time is over. Only the same credential, with all that is sent beside it, makes equal
+// reads, so that what GitLab answers to one caller reaches nobody else.
 type flights struct {
 	mu    sync.Mutex
 	byKey map[frameKey]*flight
@@ -21,57 +20,61 @@ type flights struct {
 
 // flight is one call to GitLab, and those who wait for it.
 type flight struct {
-	waiting int // guarded by the lock of flights
+	waiting int // guarded by the lock of flights, as is joined
 	joined  bool
-	leave   context.CancelFunc
-	done    chan struct{}
-	answer  fetched // once done is closed
-	panic   string  // what run panicked with, and where
+	cancel  context.CancelFunc
+	done    chan struct{} // made for the first who joins
+	answer  fetched       // once it is over
+	failed  bool          // it panicked, in the goroutine of the one who began it
 }
 
 // fetched is how a read came out.
 type fetched struct {
 	wire   []byte
 	header http.Header
-	call   Call // Reply, Lease and Frame
+	call   Call // Reply, Lease, Frame and Quota
 	err    error
 }
 
-// share returns the answer of a read that is under way for the same key, or of run, which
-// it starts. The context of run has the values of ctx, and a [Call] of its own. If ctx ends
-// first, ended makes the error.
+// share returns the answer of a read that is under way for the same key, or of run. The
+// context of run has the values of ctx, and a [Call] of its own. If ctx ends first, ended
+// makes the error.
 func (f *flights) share(
 	ctx context.Context, key frameKey, run func(ctx context.Context) fetched, ended func() error,
 ) fetched {
 	f.mu.Lock()
 	fl := f.byKey[key]
 	if fl == nil {
-		fl = f.start(ctx, key, run)
-	} else {
-		fl.joined = true
-		f.saved++
+		own, cancel := flightContext(ctx)
+		fl = &flight{cancel: cancel, waiting: 1}
+		if f.byKey == nil {
+			f.byKey = map[frameKey]*flight{}
+		}
+		f.byKey[key] = fl
+		f.mu.Unlock()
+		return f.fly(ctx, own, key, fl, run, ended)
 	}
+	if fl.done == nil {
+		fl.done = make(chan struct{})
+	}
+	fl.joined = true
 	fl.waiting++
+	f.saved++
+	done := fl.done
 	f.mu.Unlock()
 	select {
-	case <-fl.done:
+	case <-done:
 		return fl.take()
 	case <-ctx.Done():
+		f.leave(key, fl)
+		return fetched{err: ended()}
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	fl.waiting--
-	if fl.waiting == 0 {
-		fl.leave()
-		f.forget(key, fl)
-	}
-	return fetched{err: ended()}
 }
 
-// start begins a call. With the lock.
-func (f *flights) start(caller context.Context, key frameKey, run func(ctx context.Context) fetched) *flight {
+// flightContext is the context of a call: it has the caller's values, but neither his end
+// nor his [Call].
+func flightContext(caller context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(caller))
-	fl := &flight{leave: cancel, done: make(chan struct{})}
 	if deadline, ok := caller.Deadline(); ok {
 		ctx = context.WithValue(ctx, patience{}, deadline)
 	}
@@ -79,40 +82,52 @@ func (f *flights) start(caller context.Context, key frameKey, run func(ctx conte
 		own := *call
 		ctx = WithCall(ctx, &own)
 	}
-	if f.byKey == nil {
-		f.byKey = map[frameKey]*flight{}
+	return ctx, cancel
+}
+
+// fly makes the call, for the one who began it and for all who join.
+func (f *flights) fly(
+	caller, ctx context.Context, key frameKey, fl *flight, run func(ctx context.Context) fetched, ended func() error,
+) fetched {
+	defer fl.cancel()
+	stay := context.AfterFunc(caller, func() { f.leave(key, fl) })
+	fl.failed = true
+	defer f.land(key, fl)
+	answer := run(ctx)
+	fl.failed = false
+	stay()
+	fl.answer = answer
+	f.mu.Lock()
+	f.forget(key, fl)
+	if fl.joined {
+		fl.answer.call.Lease = nil // nobody is the only one to hold it
 	}
-	f.byKey[key] = fl
-	go func() {
-		growStack()
-		defer cancel()
-		defer f.land(key, fl)
-		fl.answer = run(ctx)
-	}()
-	return fl
+	f.mu.Unlock()
+	if caller.Err() != nil {
+		return fetched{err: ended()}
+	}
+	return fl.take()
 }
 
-// growStack makes room on the stack at once for a call to GitLab, instead of in several
-// steps, each of which would copy what is there.
-//
-//go:noinline
-func growStack() {
-	var room [12 << 10]byte
-	runtime.KeepAlive(&room)
-}
-
-// land hands the answer to those who wait, and a panic too: it is theirs to deal with.
+// land ends the wait of those who joined.
 func (f *flights) land(key frameKey, fl *flight) {
-	if why := recover(); why != nil {
-		fl.panic = fmt.Sprintf("%v\n%s", why, debug.Stack())
-	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.forget(key, fl)
-	if fl.joined || fl.waiting == 0 {
-		fl.answer.call.Lease = nil // nobody is the only one to hold it
+	if fl.done != nil {
+		close(fl.done)
 	}
-	close(fl.done)
+}
+
+// leave is when the time of one who waits is over.
+func (f *flights) leave(key frameKey, fl *flight) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fl.waiting--
+	if fl.waiting == 0 {
+		fl.cancel()
+		f.forget(key, fl)
+	}
 }
 
 // forget lets nobody join any more. With the lock.
@@ -122,10 +137,12 @@ func (f *flights) forget(key frameKey, fl *flight) {
 	}
 }
 
+var errFellDown = errors.New("the call that was shared has failed in the gateway")
+
 // take is the answer for one of those who waited.
 func (fl *flight) take() fetched {
-	if fl.panic != "" {
-		panic(fl.panic)
+	if fl.failed {
+		panic(errFellDown)
 	}
 	answer := fl.answer
 	if fl.joined { // a header is its reader's own

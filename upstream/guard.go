@@ -173,7 +173,10 @@ func (r *request) notPassed(ctx, caller context.Context, err error) error {
 // passing says whether what a read came to may pass, and how long GitLab asks to wait.
 func passing(ctx context.Context, resp *http.Response, err error) (after time.Duration, ok bool) {
 	if err == nil {
-		return retryAfter(resp.StatusCode, resp.Header), retry.Transient(resp.StatusCode)
+		if !retry.Transient(resp.StatusCode) {
+			return 0, false
+		}
+		return retryAfter(resp.StatusCode, resp.Header), true
 	}
 	e, ok := errors.AsType[*Error](err)
 	if !ok || ctx.Err() != nil || isHeldBack(err) {
