@@ -80,6 +80,10 @@ bench: ## measure what the gateway costs, against its alternatives
 teeth: ## prove that tests catch the faults they are for: each committed mutation must fail one
 	tools/teeth/run
 
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZTIME, 2000 executions by default (10m for ten minutes)
+	tools/fuzz/run
+
 .PHONY: soak
 soak: ## follow logs through 10,000 disconnects, restarts and faults
 	go test -race -count=1 -v -timeout 1h -run TestSoak ./server/soak -soak.events 10000
