@@ -85,8 +85,9 @@ fuzz: ## run each fuzz target for FUZZTIME, 2000 executions by default (10m for 
 	tools/fuzz/run
 
 .PHONY: soak
-soak: ## follow logs through 10,000 disconnects, restarts and faults
+soak: ## 10,000 events under followed logs, 10,000 writes with faults, an outage at 500 calls a second
 	go test -race -count=1 -v -timeout 1h -run TestSoak ./server/soak -soak.events 10000
+	go test -count=1 -v -timeout 1h ./server/faults -faults.writes 10000 -faults.rate 500
 
 .PHONY: release
 release: ## build for all platforms into dist/, with SHA256SUMS

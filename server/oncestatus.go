@@ -15,7 +15,7 @@ import (
 // one without.
 func onceOutcome(c *call, err error) (outcome, bool) {
 	unknown := func() (outcome, bool) {
-		return plainOutcome(c, lost.code, lost.reason, "the write was sent, and its outcome is not known; a repeat with the same request_id does not send it again"), true
+		return plainOutcome(c, lost.code, lost.reason, "the write is under way or was sent, and its outcome is not known; a repeat with the same request_id learns it, and does not send it twice"), true
 	}
 	if full, ok := errors.AsType[*once.FullError](err); ok {
 		return plainOutcome(c, codes.ResourceExhausted, jobgatev1.ErrorReason_ERROR_REASON_TOO_MANY_REQUEST_IDS, full.Error(), quotaFailure(full.Error())), true

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -68,4 +69,36 @@ func TestQuotaIsTold(t *testing.T) {
 		t.Errorf("GitLab was asked %d times", asked)
 	}
 	wantNoToken(t, gw, err, canary)
+}
+
+// A quota that is used up is told at once also to a write that would outlive its caller, and
+// to one who wants a log and has no deadline.
+func TestQuotaIsToldAtOnce(t *testing.T) {
+	asked := 0
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		answer(429, "text/plain", "Retry later\n", "Retry-After", "3600").ServeHTTP(w, r)
+	}))
+	t.Cleanup(front.Close)
+	gw, _ := configured(t, front.URL, Config{})
+	ctx, cancel := context.WithTimeout(as(t, canary), 20*time.Second)
+	defer cancel()
+	begun := time.Now()
+	for range 2 {
+		_, err := gw.jobs.RetryJob(ctx, &jobgatev1.RetryJobRequest{Project: "1", JobId: 7, RequestId: "a"})
+		failure{codes.ResourceExhausted, "UPSTREAM_LIMITED", ""}.check(t, err)
+		req, _ := http.NewRequestWithContext(ctx, http.MethodGet, gw.url+"/api/v4/projects/1/jobs/7/trace", http.NoBody)
+		req.Header.Set("Private-Token", canary)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusTooManyRequests {
+			t.Errorf("the log: %d", resp.StatusCode)
+		}
+	}
+	if took := time.Since(begun); took > 10*time.Second || asked > 2 {
+		t.Errorf("took %v, GitLab was asked %d times", took, asked)
+	}
 }

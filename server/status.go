@@ -184,8 +184,8 @@ func statusOf(ctx context.Context, c *call, err error) outcome {
 	}
 	e, fromUpstream := errors.AsType[*upstream.Error](err)
 	switch stopping := errors.Is(context.Cause(ctx), errShutdown) || errors.Is(err, errShutdown); {
-	case stopping && fromUpstream && lostWrite(e, c):
-		return upstreamOutcome(c, lost, e)
+	case stopping && fromUpstream && e.Write && (e.Status != 0 || lostWrite(e, c)): // it was sent, and that is what came of it
+		return upstreamOutcome(c, rowFor(e, c), e)
 	case stopping:
 		return plainOutcome(c, codes.Unavailable, jobgatev1.ErrorReason_ERROR_REASON_SHUTTING_DOWN, errShutdown.Error())
 	case errors.Is(err, errAged):

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -51,6 +52,9 @@ func keepWritten(w *written, err error) (kept *written, bytes int64, told error)
 	if e, ok := errors.AsType[*upstream.Error](err); ok {
 		short := *e
 		short.Body, short.Message, short.Truncated = nil, "", true
+		if e.Status != 0 {
+			short.Message = fmt.Sprintf("gitlab answered %d, in words that are not kept", e.Status)
+		}
 		return nil, 1 << 10, &short
 	}
 	return nil, 1 << 10, err
@@ -74,9 +78,15 @@ func doOnce[Q write, A proto.Message](
 	}
 	call := upstream.CallFrom(ctx)
 	owner := w.keys.Owner(call.Credential)
+	deadline, hasDeadline := ctx.Deadline()
 	got, again, err := w.store.Do(ctx, once.Write[*written]{
 		Owner: owner, Key: w.keys.Key(owner, method, req.GetRequestId()), Content: w.keys.Content(content(req)),
-		Run: func(ctx context.Context) (*written, error) { return runWrite(ctx, w, req, send) },
+		Run: func(ctx context.Context) (*written, error) {
+			if hasDeadline {
+				ctx = upstream.WithPatience(ctx, deadline)
+			}
+			return runWrite(ctx, w, req, send)
+		},
 		Yes: func(ctx context.Context, earlier *written) error { return w.yes(ctx, req, earlier) },
 	})
 	if err != nil {

@@ -35,7 +35,11 @@ func (c *Client) admit(ctx context.Context, r *request) error {
 			asked.Class = quota.Poll
 		}
 	}
-	ticket, err := c.guard.quota.Wait(patient(ctx), asked)
+	within := patient(ctx) //nolint:contextcheck // it inherits all but the deadline
+	if _, ok := within.Deadline(); !ok && asked.Class != quota.Poll { // somebody waits, and is not to wait for ever
+		within = hurried{ctx, time.Now().Add(max(c.timeout, 2*c.idle))}
+	}
+	ticket, err := c.guard.quota.Wait(within, asked)
 	if err != nil {
 		return r.notPassed(ctx, ctx, err)
 	}
@@ -74,8 +78,14 @@ type Quota struct {
 	Reset     time.Time // when it ends, by the gateway's clock
 }
 
-// patience is how long the one who began a shared read has, in its context.
+// patience is how long the one has who began a call that may outlive him, in its context.
 type patience struct{}
+
+// WithPatience tells a method of [Client] how long its caller has, where the context outlives
+// him: a call that would wait for its turn beyond that is refused at once.
+func WithPatience(ctx context.Context, deadline time.Time) context.Context {
+	return context.WithValue(ctx, patience{}, deadline)
+}
 
 // patient is ctx with the deadline of the one who began the read, for those who would
 // rather be refused at once than wait in vain. It does not end then.

@@ -54,8 +54,8 @@ func readBody(resp *http.Response, most int64) (*buffer, error) {
 		case err != nil:
 			return b, err
 		}
-		if len(b.bytes) == cap(b.bytes) {
-			b.bytes = slices.Grow(b.bytes, len(b.bytes))
+		if len(b.bytes) == cap(b.bytes) { // no further than the byte that is too many
+			b.bytes = append(make([]byte, 0, min(4*len(b.bytes), int(most)+1)), b.bytes...)
 		}
 	}
 }

@@ -76,7 +76,7 @@ func (f *flights) share(
 func flightContext(caller context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(caller))
 	if deadline, ok := caller.Deadline(); ok {
-		ctx = context.WithValue(ctx, patience{}, deadline)
+		ctx = WithPatience(ctx, deadline)
 	}
 	if call := CallFrom(caller); call != nil {
 		own := *call

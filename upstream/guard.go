@@ -88,7 +88,8 @@ func (g *guard) enter(ctx context.Context, r *request) (*pass, error) {
 	p := &pass{guard: g, write: r.isWrite(), stream: r.log || r.relayed}
 	var err error
 	if g.breaks {
-		if p.permit, err = g.circuit(r.lane()).Allow(!p.write); err != nil {
+		b := g.circuit(r.lane())
+		if p.permit, err = b.Allow(!p.write || g.mayTry(b)); err != nil {
 			return nil, err
 		}
 	}
@@ -101,6 +102,13 @@ func (g *guard) enter(ctx context.Context, r *request) (*pass, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// mayTry says whether a write may find out if writes are answered again, as no read does:
+// once GitLab has answered anything, or after a while.
+func (g *guard) mayTry(b *circuit.Breaker) bool {
+	s := b.Stats()
+	return s.State == circuit.Open && (g.answered.Load() > s.Since.UnixNano() || time.Since(s.Since) > 10*time.Second)
 }
 
 func (p *pass) leave(o circuit.Outcome) {

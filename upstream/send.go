@@ -100,8 +100,14 @@ func (c *Client) attempt(ctx, caller context.Context, r *request, by http.RoundT
 		c.tellQuota(call, r)
 		call.Reply = Reply{Status: resp.StatusCode, Header: resp.Header}
 	}
+	if resp.StatusCode < http.StatusOK { // 101, or one that HTTP does not have and no server can write
+		_ = resp.Body.Close()
+		return nil, r.about(Malformed, resp, errStatus)
+	}
 	return resp, nil
 }
+
+var errStatus = errors.New("gitlab answered with a status that is none of an answer")
 
 // notAnswered makes the error of a request without an answer.
 func (c *Client) notAnswered(ctx, caller context.Context, r *request, sent *proof, err error) error {

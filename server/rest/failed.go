@@ -25,15 +25,21 @@ func (x *exchange) failed(err error) {
 		x.refuse(ownFailure(http.StatusInternalServerError, "GATEWAY_FAILED", status.Convert(err).Message()))
 		return
 	}
+	told := x.Failure.Status
 	if e := x.Failure.Upstream; e != nil && tellsItself(e) {
-		x.repeat(e)
-		return
+		if len(e.Body) > 0 || !e.Truncated {
+			x.repeat(e)
+			return
+		}
+		if x.Failure.Reason != "WRITE_OUTCOME_UNKNOWN" { // GitLab's words are lost, or, of a write's repeat, not kept
+			told = e.Status
+		}
 	}
 	x.Header().Set("X-Request-Id", x.Failure.RequestID)
 	if wait := x.Failure.RetryAfter; wait > 0 {
 		x.Header().Set("Retry-After", strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10))
 	}
-	x.refuse(ownFailure(x.Failure.Status, x.Failure.Reason, x.Failure.Message))
+	x.refuse(ownFailure(told, x.Failure.Reason, x.Failure.Message))
 }
 
 // tellsItself says whether GitLab's answer is there to be repeated: a refusal, a redirect,
