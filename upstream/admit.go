@@ -35,7 +35,7 @@ func (c *Client) admit(ctx context.Context, r *request) error {
 			asked.Class = quota.Poll
 		}
 	}
-	within := patient(ctx) //nolint:contextcheck // it inherits all but the deadline
+	within := patient(ctx)                                            //nolint:contextcheck // it inherits all but the deadline
 	if _, ok := within.Deadline(); !ok && asked.Class != quota.Poll { // somebody waits, and is not to wait for ever
 		within = hurried{ctx, time.Now().Add(max(c.timeout, 2*c.idle))}
 	}
