@@ -29,25 +29,46 @@ const (
 	verifyEvery = 100
 )
 
-// Windows of the followers' connections and streams. They are fixed, so that a busy
-// machine does not make them grow, and what is on its way stays within 100 MiB.
-const (
-	followConnWindow   = 1 << 20
-	followStreamWindow = 512 << 10
+// Windows are fixed, so that a busy machine does not make them grow. With the wide ones,
+// what is on its way stays within 100 MiB; the narrow ones are those that HTTP/2 begins
+// with on streams.
+var (
+	wide   = windows{conn: 1 << 20, stream: 512 << 10}
+	narrow = windows{conn: 1 << 20, stream: 64 << 10}
 )
 
 // followers follow one log on one server.
 type followers struct {
 	marks  []int64 // places in the log: who has all bytes before one has passed it
+	manner func(i int) manner
 	passed []passing
 	begun  passing
 	first  atomic.Int64 // when the first bytes came, in nanoseconds since 1970
+	chunks atomic.Int64 // that the fast ones have read
+	others atomic.Int64 // bytes that those have read who are not fast
 	cancel context.CancelCauseFunc
 	failed context.Context
 	conns  []*grpc.ClientConn
 	runs   sync.WaitGroup
 	times  [][]int64 // when each follower passed each mark
 }
+
+// manner is how one of them reads. Only those who read as fast as they can, from the first
+// byte on, pass marks; the others leave when these have passed the last one.
+type manner struct {
+	from  int64   // the first byte
+	stop  int64   // after so many it reads no more; 0 is never
+	speed float64 // bytes per second; 0 is as fast as it can
+	check bool    // it compares every byte
+}
+
+func (m manner) fast() bool { return m.stop == 0 && m.speed == 0 }
+
+// eager is the manner of those who all read as fast as they can.
+func eager(i int) manner { return manner{check: i%verifyEvery == 0} }
+
+// windows are those of the connections and streams of followers.
+type windows struct{ conn, stream int32 }
 
 // passing counts followers, until all have come by.
 type passing struct {
@@ -60,6 +81,9 @@ func (p *passing) expect(n int) {
 	p.done = make(chan struct{})
 }
 
+// over says whether all have come by.
+func (p *passing) over() bool { return p.left.Load() <= 0 }
+
 func (p *passing) pass() {
 	if p.left.Add(-1) == 0 {
 		close(p.done)
@@ -68,19 +92,30 @@ func (p *passing) pass() {
 
 // follow has n followers ask for a job's log, and returns when all have been answered.
 func follow(ctx context.Context, p *peer, job int64, n int, marks []int64) (*followers, error) {
-	f := &followers{marks: marks, passed: make([]passing, len(marks)), times: make([][]int64, n)}
+	return followAs(ctx, p, job, n, marks, wide, eager)
+}
+
+// followAs is follow by followers of several manners.
+func followAs(ctx context.Context, p *peer, job int64, n int, marks []int64, w windows, how func(i int) manner) (*followers, error) {
+	f := &followers{marks: marks, manner: how, passed: make([]passing, len(marks)), times: make([][]int64, n)}
 	// Without the run's deadline, which gRPC would pass on: who follows a log has none.
 	f.failed, f.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	context.AfterFunc(ctx, func() { f.cancel(context.Cause(ctx)) })
 	f.begun.expect(n)
+	fast := 0
+	for i := range n {
+		if how(i).fast() {
+			fast++
+		}
+	}
 	for i := range f.passed {
-		f.passed[i].expect(n)
+		f.passed[i].expect(fast)
 	}
 	pool := new(tieredPool)
 	for range min(n, followConnections) {
 		conn, err := grpc.NewClient("passthrough:///"+p.addr,
 			grpc.WithTransportCredentials(insecure.NewCredentials()),
-			grpc.WithInitialConnWindowSize(followConnWindow), grpc.WithInitialWindowSize(followStreamWindow),
+			grpc.WithInitialConnWindowSize(w.conn), grpc.WithInitialWindowSize(w.stream),
 			experimental.WithBufferPool(pool),
 			grpc.WithDefaultCallOptions(grpc.ForceCodecV2(rawCodec{pool})))
 		if err != nil {
@@ -89,19 +124,15 @@ func follow(ctx context.Context, p *peer, job int64, n int, marks []int64) (*fol
 		}
 		f.conns = append(f.conns, conn)
 	}
-	request, err := proto.Marshal(&jobgatev1.ReadTraceRequest{Project: strconv.Itoa(followProject), JobId: job, Follow: true})
-	if err != nil {
-		f.close()
-		return nil, err
-	}
 	block := logBlock()
 	for i := range n {
 		f.runs.Go(func() {
-			one := &follower{all: f, i: i}
-			if i%verifyEvery == 0 {
-				one.check = &logChecker{block: block}
+			one := &follower{all: f, i: i, manner: how(i)}
+			one.got = one.from
+			if one.manner.check {
+				one.checker = &logChecker{block: block}
 			}
-			if err := one.run(f.failed, request); err != nil {
+			if err := one.run(f.failed, job); err != nil {
 				f.cancel(fmt.Errorf("%s: follower %d: %w", p.name, i, err))
 			}
 		})
@@ -144,16 +175,22 @@ func (f *followers) close() {
 
 // follower is one of them.
 type follower struct {
-	all   *followers
-	i     int
-	check *logChecker // nil for most
-	begun bool
-	got   int64
+	manner
+	all     *followers
+	i       int
+	checker *logChecker // nil for most
+	begun   bool
+	since   time.Time // when its first bytes came
+	got     int64
 }
 
-func (f *follower) run(ctx context.Context, request []byte) error {
+func (f *follower) run(ctx context.Context, job int64) error {
 	ctx, cancel := context.WithCancel(callerContext(ctx, f.i%followCredentials))
 	defer cancel()
+	request, err := proto.Marshal(f.request(job))
+	if err != nil {
+		return err
+	}
 	stream, err := f.all.conns[f.i%len(f.all.conns)].NewStream(ctx, &grpc.StreamDesc{ServerStreams: true},
 		jobgatev1.TraceService_ReadTrace_FullMethodName)
 	if err != nil {
@@ -163,10 +200,10 @@ func (f *follower) run(ctx context.Context, request []byte) error {
 		return err
 	}
 	event := &frame{view: f.view}
-	if f.check != nil {
+	if f.checker != nil {
 		event.view, event.visit = nil, f.visit
 	}
-	for {
+	for f.goesOn(ctx) {
 		err := stream.RecvMsg(event)
 		switch {
 		case errors.Is(err, io.EOF):
@@ -179,12 +216,48 @@ func (f *follower) run(ctx context.Context, request []byte) error {
 			f.all.begun.pass()
 		}
 	}
+	return nil
+}
+
+// request is what the follower asks for.
+func (f *follower) request(job int64) *jobgatev1.ReadTraceRequest {
+	m := &jobgatev1.ReadTraceRequest{Project: strconv.Itoa(followProject), JobId: job, Follow: true}
+	if f.from > 0 {
+		m.Start = &jobgatev1.ReadTraceRequest_Offset{Offset: f.from}
+	}
+	return m
+}
+
+// goesOn waits as long as the follower does before it reads again, and says whether it
+// does so at all.
+func (f *follower) goesOn(ctx context.Context) bool {
+	if f.fast() {
+		return true
+	}
+	last := &f.all.passed[len(f.all.passed)-1]
+	var wait <-chan time.Time // for ever
+	switch read := f.got - f.from; {
+	case last.over():
+		return false
+	case f.stop > 0 && read >= f.stop:
+	case f.speed == 0:
+		return true
+	default:
+		wait = time.After(time.Duration(float64(read)/f.speed*1e9) - time.Since(f.since))
+	}
+	select {
+	case <-wait:
+		return true
+	case <-last.done:
+	case <-ctx.Done():
+	}
+	return false
 }
 
 // end is for a stream that has ended well, which it must not do early.
 func (f *follower) end() error {
-	if n := len(f.all.times[f.i]); n < len(f.all.marks) {
-		return fmt.Errorf("the stream ended at byte %d, want %d", f.got, f.all.marks[n])
+	if want := f.all.marks[len(f.all.marks)-1]; f.got < want {
+		return fmt.Errorf("the stream ended at byte %d, want %d", f.got, want)
 	}
 	return nil
 }
@@ -208,7 +281,7 @@ func (f *follower) visit(b []byte) error {
 	if !ok {
 		return nil
 	}
-	if err := f.check.check(offset, data); err != nil {
+	if err := f.checker.check(offset, data); err != nil {
 		return err
 	}
 	return f.chunk(offset, int64(len(data)))
@@ -222,7 +295,15 @@ func (f *follower) chunk(offset, size int64) error {
 	if f.got == 0 {
 		all.first.CompareAndSwap(0, now)
 	}
+	if f.since.IsZero() {
+		f.since = time.Now()
+	}
 	f.got += size
+	if !f.fast() {
+		all.others.Add(size)
+		return nil
+	}
+	all.chunks.Add(1)
 	for k := len(all.times[f.i]); k < len(all.marks) && f.got >= all.marks[k]; k++ {
 		all.times[f.i] = append(all.times[f.i], now)
 		all.passed[k].pass()

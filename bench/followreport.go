@@ -12,6 +12,7 @@ import (
 const (
 	fanoutTarget        = 0.8      // of the fan-out's bytes per second, at least
 	fanoutMemoryTarget  = 64 << 20 // above idle, beside the streams
+	readersTarget       = 0.8      // of the speed that fast readers have alone
 	shareTarget         = 1.05     // requests and bytes with many followers, against one
 	shareBytesTarget    = 1.1      // bytes against the log's
 	shareBytesAllowance = 64 << 10
@@ -35,11 +36,11 @@ func reached(value, least float64) string {
 	return "MISSED"
 }
 
-func (b *bench) printFanout(w io.Writer, samples [][]fanoutSample) {
-	tw := table(w, fmt.Sprintf("follow/fanout · a log of %.0f MiB, there at once, to %d followers with %d credentials on %d connections",
-		mebi(b.followSize), followN, followCredentials, followConnections),
+func (b *bench) printFanout(w io.Writer, row fanoutRow, samples [][]fanoutSample) {
+	tw := table(w, fmt.Sprintf("%s · a log of %.0f MiB, there at once, to %d followers with %d credentials on %d connections",
+		row.name, mebi(row.size), row.n, followCredentials, followConnections),
 		"peer\tMB/s\tmin–max\tratio\tmin–max\ttarget\t\tCPU s/GiB\tmin–max\tratio\tmin–max\tfollowers: CPU s/GiB\tstreams MiB\tpeak beside MiB\ttarget\t\t")
-	sent := float64(b.followSize) * followN
+	sent := float64(row.size) * float64(row.n)
 	for i, p := range b.peers {
 		var speed, cpu, client []float64
 		var streams, peak int64

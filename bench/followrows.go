@@ -96,44 +96,57 @@ type fanoutSample struct {
 	streams, peak int64         // bytes: above idle when all have begun, and above that while the log is sent
 }
 
+// fanoutRow is a log that is sent to all its followers.
+type fanoutRow struct {
+	name   string
+	size   int64
+	n      int
+	rounds int // at most
+}
+
 // runFanout measures how fast and at what cost a log gets to all its followers.
-func (b *bench) runFanout(ctx context.Context) error {
+func (b *bench) runFanout(ctx context.Context, row fanoutRow) error {
 	defer b.stopPeers()
 	if err := b.startFollowed(ctx); err != nil {
 		return err
 	}
 	samples := make([][]fanoutSample, len(b.peers))
-	for round := range b.rounds {
+	for round := range min(b.rounds, row.rounds) {
 		for k := range b.peers {
 			i := (k + round) % len(b.peers)
-			s, err := b.measureFanout(ctx, b.peers[i], "")
+			s, err := b.measureFanout(ctx, b.peers[i], row, "")
 			if err != nil {
-				return fmt.Errorf("follow/fanout: %w", err)
+				return fmt.Errorf("%s: %w", row.name, err)
 			}
 			samples[i] = append(samples[i], s)
 		}
 	}
-	b.printFanout(os.Stdout, samples)
+	b.printFanout(os.Stdout, row, samples)
 	if b.profiles == "" {
 		return nil
 	}
 	for _, p := range b.peers {
-		if _, err := b.measureFanout(ctx, p, filepath.Join(b.profiles, "follow-fanout-"+p.name)); err != nil {
-			return fmt.Errorf("follow/fanout: profile: %w", err)
+		if _, err := b.measureFanout(ctx, p, row, b.profilePath(row.name, p)); err != nil {
+			return fmt.Errorf("%s: profile: %w", row.name, err)
 		}
 	}
 	return nil
 }
 
+// profilePath is where the profiles of a row and peer go, but for their ending.
+func (b *bench) profilePath(row string, p *peer) string {
+	return filepath.Join(b.profiles, strings.ReplaceAll(row, "/", "-")+"-"+p.name)
+}
+
 // measureFanout has the followers wait for a log, which is then there all at once. With
 // profiles, it writes them instead of being of use.
-func (b *bench) measureFanout(ctx context.Context, p *peer, profiles string) (s fanoutSample, err error) {
+func (b *bench) measureFanout(ctx context.Context, p *peer, row fanoutRow, profiles string) (s fanoutSample, err error) {
 	job := b.followJob()
 	idle, err := p.residentMemory()
 	if err != nil {
 		return s, err
 	}
-	f, err := follow(ctx, p, job, followN, []int64{b.followSize})
+	f, err := follow(ctx, p, job, row.n, []int64{row.size})
 	if err != nil {
 		return s, err
 	}
@@ -154,7 +167,7 @@ func (b *bench) measureFanout(ctx context.Context, p *peer, profiles string) (s 
 	if err != nil {
 		return s, err
 	}
-	if _, err := b.grow(ctx, p, job, b.followSize, false); err != nil {
+	if _, err := b.grow(ctx, p, job, row.size, false); err != nil {
 		return s, err
 	}
 	profiled := make(chan error, 1)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"os/signal"
 	"regexp"
@@ -39,8 +40,9 @@ type bench struct {
 	upstream *peer
 	peers    []*peer
 
-	followSize   int64 // of a log that is followed
-	followedJobs int64 // so many so far
+	fanout, spill fanoutRow
+	readers       readersRow
+	followedJobs  int64 // so many so far
 }
 
 func main() {
@@ -55,7 +57,11 @@ func main() {
 
 // run reads the flags, and is either a role or the benchmark.
 func run() error {
-	b := &bench{}
+	b := &bench{
+		fanout:  fanoutRow{name: "follow/fanout", n: followN, rounds: math.MaxInt},
+		spill:   fanoutRow{name: "follow/spill", size: spillSize, n: spillN, rounds: mostRounds},
+		readers: readersRow{size: readersSize, fast: fastReaders, slow: slowReaders, stopped: stoppedReaders},
+	}
 	var cfg roleConfig
 	flag.IntVar(&b.rounds, "rounds", 5, "rounds per row and peer")
 	flag.IntVar(&b.callers, "callers", 16, "concurrent callers")
@@ -63,12 +69,12 @@ func run() error {
 	flag.StringVar(&b.profiles, "cpuprofile", "", "directory for a CPU profile of each row and peer")
 	flag.StringVar(&b.root, "root", "..", "the gateway's source")
 	flag.Int64Var(&cfg.logSize, "log-bytes", 1<<30, "size of the log")
-	flag.Int64Var(&b.followSize, "follow-bytes", 16<<20, "size of the log that is sent to 1,000 followers")
+	flag.Int64Var(&b.fanout.size, "follow-bytes", 16<<20, "size of the log that is sent to 1,000 followers")
 	flag.IntVar(&b.idle, "idle-followers", idleN, "followers of a log that does not grow")
 	names := flag.String("peers", "gateway,floor,memory,clientgo,vanguard", "who is measured over gRPC; relay can be added")
 	restNames := flag.String("rest-peers", "gateway,proxy,nginx,grpc-gateway", "who is measured over REST; pooledproxy can be added")
-	match := flag.String("run", ".", "rows to measure: a regular expression for current/GetJob, zone/list20, seed/list100, rest/list100, rest/log, follow/fanout, follow/upstream, follow/idle, follow/latency, link, codec, …")
-	quick := flag.Bool("quick", false, "a look: 2 rounds of 200 ms, a log of 64 MiB, one of 2 MiB to followers, 1,000 idle followers")
+	match := flag.String("run", ".", "rows to measure: a regular expression for current/GetJob, zone/list20, seed/list100, rest/list100, rest/log, follow/fanout, follow/spill, follow/readers, follow/upstream, follow/idle, follow/latency, link, codec, …")
+	quick := flag.Bool("quick", false, "a look: 2 rounds of 200 ms, a log of 64 MiB, one of 2 MiB to followers, one of 128 MiB to 20, one of 10 MB to readers of all speeds, 1,000 idle followers")
 	limit := flag.Duration("timeout", 60*time.Minute, "the run ends after this long at the latest")
 	roleName := flag.String("role", "", "for internal use: be one of the servers")
 	flag.StringVar(&cfg.upstream, "upstream", "", "for internal use: address of the fake upstream")
@@ -78,9 +84,10 @@ func run() error {
 	}
 	if *quick {
 		b.rounds, b.roundCPU, cfg.logSize = 2, 200*time.Millisecond, 64<<20
-		b.followSize, b.idle = 2<<20, 1000
+		b.fanout.size, b.idle = 2<<20, 1000
+		b.spill.n, b.readers.size = 20, 10_000_000
 	}
-	if b.rounds < 1 || b.callers < 1 || cfg.logSize < 1 || b.followSize < 1 || b.idle < 1 {
+	if b.rounds < 1 || b.callers < 1 || cfg.logSize < 1 || b.fanout.size < 1 || b.idle < 1 {
 		return errors.New("rounds, callers, log-bytes, follow-bytes and idle-followers are at least 1")
 	}
 	var err error
@@ -125,7 +132,9 @@ func (b *bench) run(ctx context.Context, names, restNames []string) (err error) 
 		{"", func(ctx context.Context) error { return b.runREST(ctx, restNames) }},
 		{"", b.runCache},
 		{"rest/log", func(ctx context.Context) error { return b.runLog(ctx, restLog) }},
-		{"follow/fanout", b.followed(b.runFanout)},
+		{b.fanout.name, b.followed(func(ctx context.Context) error { return b.runFanout(ctx, b.fanout) })},
+		{b.spill.name, b.followed(func(ctx context.Context) error { return b.runFanout(ctx, b.spill) })},
+		{"follow/readers", b.followed(b.runReaders)},
 		{"follow/upstream", b.followed(b.runShare)},
 		{"follow/idle", b.followed(b.runIdle)},
 		{"follow/latency", b.followed(b.runLatency)},

@@ -32,6 +32,9 @@ type leased struct {
 // Marshal gives gRPC the wire form of v. The bytes of a wire-backed message must not
 // change any more.
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
+	if s, ok := v.(*sending); ok {
+		return s.wire(), nil
+	}
 	m, lease, err := protoMessage(v)
 	if err != nil {
 		return nil, err

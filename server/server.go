@@ -128,6 +128,9 @@ func grpcOptions(cfg Config, c *chain) []grpc.ServerOption {
 	return options
 }
 
+// Held is the most bytes of memory that logs have taken at once since it was called before.
+func (s *Server) Held() int64 { return s.pool.Most() }
+
 // Run serves until ctx ends, and then stops: health says so, no call is taken any
 // more, those in progress may go on for Config.ShutdownTimeout, and what is left is
 // ended with UNAVAILABLE. It returns nil after an orderly stop.

@@ -78,7 +78,8 @@ type traceFollow struct {
 	*traceRead
 	reader    *live.Reader
 	delivered int64
-	inside    bool // the caller is a face in this process
+	inside    bool          // the caller is a face in this process
+	done      chan struct{} // told when the chunk that was sent last is written
 }
 
 // join makes f a reader of the log from its place on.

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -112,7 +110,7 @@ func (c *serveCmd) Run(ctx context.Context, p *process, s *settings) error {
 	if err != nil {
 		return refused(err)
 	}
-	limitCollections()
+	beside := limitCollections()
 	log := c.logger(p.stderr)
 	listeners, err := listening.open(ctx)
 	if err != nil {
@@ -139,6 +137,7 @@ func (c *serveCmd) Run(ctx context.Context, p *process, s *settings) error {
 	if err != nil {
 		return err
 	}
+	beside(gateway.Held)
 	c.announce(ctx, log, p, listeners, base)
 	err = gateway.Run(ctx, listeners)
 	log.LogAttrs(context.WithoutCancel(ctx), slog.LevelInfo, "stopped", slog.Any("cause", context.Cause(ctx)))
@@ -190,13 +189,4 @@ func (c *serveCmd) checkBounds(s *settings) error {
 		errs = append(errs, fmt.Errorf("%s: must be more than 0", s.name("upstream-max-body")))
 	}
 	return errors.Join(errs...)
-}
-
-// limitCollections halves the number of garbage collections, unless the operator has
-// chosen: what lives is small, and nearly all memory is the garbage of single calls, so
-// that a heap of twice the usual size costs little and saves much of the collector's time.
-func limitCollections() {
-	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetGCPercent(200)
-	}
 }

@@ -21,7 +21,7 @@ var ready = func() <-chan struct{} {
 // load gets the bytes that come next. It returns what to wait for before the reader looks
 // at its log again, whether it has got them or not.
 func (r *Reader) load(ctx context.Context, base int64, bytes *spool.Log) (wait <-chan struct{}, err error) {
-	page, err := bytes.Page(r.offset - base)
+	page, err := bytes.Take(r.offset-base, r.pace)
 	gone, ok := errors.AsType[*spool.EvictedError](err)
 	if ok {
 		if other := r.log.restoring(bytes, gone.Block); other != nil {
@@ -32,7 +32,7 @@ func (r *Reader) load(ctx context.Context, base int64, bytes *spool.Log) (wait <
 	}
 	switch {
 	case err == nil:
-		r.page, r.failed, r.missed = page, 0, time.Time{}
+		r.page, r.failed, r.missed = page.Fit(r.pace), 0, time.Time{}
 		return ready, nil
 	case errors.Is(err, spool.ErrDiffers):
 		r.log.rewrite(bytes, jobgatev1.TraceResetReason_TRACE_RESET_REASON_REWRITTEN)

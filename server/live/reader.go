@@ -41,6 +41,10 @@ type Reader struct {
 	generation int
 	beats      int64      // heartbeats heard
 	page       spool.Page // what comes next, or was told last
+	told       time.Time  // when it was
+	had        int        // bytes that were told since pace was
+	took       time.Duration
+	pace       spool.Pace // how fast they were given back before
 	failed     int        // attempts in a row to get what comes next
 	missed     time.Time  // since when GitLab does not send it
 	hole       int64      // where it goes on behind what is lost, if that is beyond offset
@@ -59,8 +63,47 @@ func (r *Reader) Close() {
 }
 
 func (r *Reader) release() {
+	r.measure()
 	r.page.Release()
 	r.page = spool.Page{}
+}
+
+// Abandon is for a chunk that somebody may still be reading when Next or Close is called,
+// nobody knows how long. Its Data stays as it is.
+func (r *Reader) Abandon() {
+	r.page.Abandon()
+	r.page = spool.Page{}
+}
+
+// A reader is measured over so many bytes or so long, whichever is first: a caller's window
+// takes some bytes at once, however slow it is. It is quick if it takes 1 MiB per second, or
+// stays quick with a little less.
+const (
+	measured = spool.BlockSize
+	longest  = time.Second
+	quick    = 1 << 20 / float64(time.Second)
+	patience = time.Second / 4
+)
+
+// measure notes how fast the reader is, by how long it has had what it was told last.
+func (r *Reader) measure() {
+	if len(r.page.Data) == 0 || r.told.IsZero() {
+		return
+	}
+	r.had += len(r.page.Data)
+	r.took += time.Since(r.told)
+	r.told = time.Time{}
+	if r.had < measured && r.took < longest {
+		return
+	}
+	if r.pace == spool.Quick {
+		r.took -= patience
+	}
+	r.pace = spool.Slow
+	if float64(r.had) >= quick*float64(r.took) {
+		r.pace = spool.Quick
+	}
+	r.had, r.took = 0, 0
 }
 
 var errReaderClosed = errors.New("the reader of the log is closed")
@@ -111,7 +154,7 @@ func (r *Reader) poll(ctx context.Context) (event Event, wait <-chan struct{}, e
 	case len(r.page.Data) > 0:
 		r.offset += int64(len(r.page.Data))
 		l.delivered(len(r.page.Data), r.offset)
-		at.Kind, at.Data = Chunk, r.page.Data
+		at.Kind, at.Data, r.told = Chunk, r.page.Data, now
 		return at, nil, nil
 	case r.hole > r.offset:
 		at.Kind, at.Next, r.offset = Gap, r.hole, r.hole

@@ -77,14 +77,15 @@ func (p *pieces) drop(at start) {
 
 // Shared returns what one of the readers who were told the same chunk has made of it, and
 // lets this one make it if it is the first. It is for the chunk that Next has returned
-// last. Nil is returned if there are few readers, or if the log was rewritten meanwhile.
+// last. Nil is returned if there are few readers, if they are at different places, or if
+// the log was rewritten meanwhile.
 // What build returns is used by others at the same time and must not be changed; it must
 // hold nothing of the Piece.
 func (r *Reader) Shared(build func(Piece) any) any {
 	l, data := r.log, r.page.Data
 	begin := r.offset - int64(len(data))
 	l.mu.Lock()
-	if l.readers < manyReaders || l.generation != r.generation || len(data) == 0 {
+	if l.readers < manyReaders || l.generation != r.generation || len(data) == 0 || r.page.Copied() {
 		l.mu.Unlock()
 		return nil
 	}

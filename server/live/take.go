@@ -43,7 +43,7 @@ func (f *fetcher) read(g *grant) (grown int64, err error) {
 	}
 	f.cost = t.Received()
 	f.hub.count.received.Add(f.cost)
-	f.pace.spend(time.Now(), f.cost)
+	f.pace.spend(time.Now(), max(f.cost-grown, 0)) // what is new has to be read once
 	switch {
 	case err == nil && held == f.base: // nothing was held, nor is compared
 		f.none(grown)

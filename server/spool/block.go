@@ -13,6 +13,7 @@ type block struct {
 	gone     bool // the log was closed: whoever still uses the slot gives it back
 	before   uint64
 	after    uint64 // CRC-64/NVME of the log up to the block and, if complete, with it
+	marks    marks  // if complete
 
 	inMemory link // in Pool.idle
 	onDisk   link // in Pool.doubled or Pool.spilled, unless the slot is being read
@@ -30,6 +31,28 @@ func newBlock(before uint64) *block {
 // has says whether those are the bytes of the complete block.
 func (b *block) has(data []byte) bool {
 	return len(data) == BlockSize && crc64nvme.Update(b.before, data) == b.after
+}
+
+// markSize is how far marks are apart, marks are the CRC-64/NVME of the log up to each
+// within a block but for the first, which is where the block begins.
+const markSize = 16 << 10
+
+type marks [BlockSize/markSize - 1]uint64
+
+// hasPart says whether those are the bytes of the complete block between two marks.
+func (b *block) hasPart(from int, data []byte) bool {
+	return crc64nvme.Update(b.digest(from), data) == b.digest(from+len(data))
+}
+
+// digest is the CRC-64/NVME of the log up to a mark of the complete block.
+func (b *block) digest(mark int) uint64 {
+	switch mark {
+	case 0:
+		return b.before
+	case BlockSize:
+		return b.after
+	}
+	return b.marks[mark/markSize-1]
 }
 
 // attach makes a buffer the memory of the block, in place of the one it had. Whoever

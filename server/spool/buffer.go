@@ -19,6 +19,9 @@ type buffer struct {
 	bytes []byte
 	refs  int    // one of its block, one of each Page, one of each call that uses it
 	block *block // the block whose bytes it is now, or nil
+	kept  int    // how many Pages keep it by Fit
+
+	abandoned bool // whether somebody who is no longer counted may read it
 }
 
 func (b *buffer) size() int64 { return int64(len(b.bytes)) }
@@ -37,9 +40,12 @@ func (b *buffers) get(size int) *buffer {
 	return &buffer{bytes: make([]byte, smallestBuffer<<class)}
 }
 
-// put takes a buffer back.
+// put takes a buffer back, unless somebody may still read it.
 func (b *buffers) put(buf *buffer) {
 	buf.block = nil
+	if buf.abandoned {
+		return
+	}
 	b[bufferClass(len(buf.bytes))].Put(buf)
 }
 
@@ -54,6 +60,7 @@ func (p *Pool) lend(size int) *buffer {
 	buf.pool, buf.refs = p, 1
 	p.mu.Lock()
 	p.memory += buf.size()
+	p.most = max(p.most, p.memory)
 	p.mu.Unlock()
 	return buf
 }

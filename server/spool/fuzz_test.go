@@ -15,6 +15,7 @@ type script struct {
 	file *memFile
 	logs [3]model
 	out  []outPage
+	left []outPage // those that were abandoned
 }
 
 type model struct {
@@ -73,8 +74,10 @@ func (s *script) step(op, a, b byte, source []byte) {
 		data := source[len(m.data):][:n]
 		appendAll(s.t, m.log, data)
 		m.data = append(m.data, data...)
-	case 3, 4, 5, 6:
+	case 3, 4:
 		s.page(m, at)
+	case 5, 6:
+		s.take(m, at, Pace(b%3))
 	case 7, 8:
 		s.release(int(a))
 	case 9:
@@ -99,6 +102,21 @@ func (s *script) step(op, a, b byte, source []byte) {
 func (s *script) page(m *model, at int64) {
 	page, err := m.log.Page(at)
 	s.keep(m, at, page, err, errors.Is(err, ErrEvicted) && at/BlockSize < int64(len(m.data)/BlockSize))
+}
+
+// take is page, of which what comes may be a part.
+func (s *script) take(m *model, at int64, pace Pace) {
+	page, err := m.log.Take(at, pace)
+	before := len(s.out)
+	s.keep(m, at, page, err, errors.Is(err, ErrEvicted) && at/BlockSize < int64(len(m.data)/BlockSize))
+	if len(s.out) == before {
+		return
+	}
+	out := &s.out[before]
+	if n := len(out.Data); n > len(out.want) || n == 0 && len(out.want) > 0 {
+		s.t.Errorf("%d bytes of %d are left", n, len(out.want))
+	}
+	out.want = out.want[:len(out.Data)]
 }
 
 func (s *script) restorePage(m *model, at int64) {
@@ -178,8 +196,14 @@ func (s *script) release(i int) {
 	if len(s.out) == 0 {
 		return
 	}
+	from := i % 5
 	i %= len(s.out)
-	s.out[i].Release()
+	if from == 4 {
+		s.left = append(s.left, s.out[i])
+		s.out[i].Abandon()
+	} else {
+		s.out[i].Release()
+	}
 	s.out = append(s.out[:i], s.out[i+1:]...)
 }
 
@@ -196,6 +220,11 @@ func (s *script) check() {
 		pages[i] = out.Page
 		if !bytes.Equal(out.Data, out.want) {
 			s.t.Errorf("a Page of %d bytes changed", len(out.want))
+		}
+	}
+	for _, out := range s.left {
+		if !bytes.Equal(out.Data, out.want) {
+			s.t.Errorf("an abandoned Page of %d bytes changed", len(out.want))
 		}
 	}
 	check(s.t, s.pool, pages...)

@@ -150,7 +150,8 @@ func (f *memFile) ReadAt(b []byte, off int64) (int, error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	n := copy(b, f.data[off])
+	block := f.data[off/BlockSize*BlockSize]
+	n := copy(b, block[min(off%BlockSize, int64(len(block))):])
 	if f.damaging {
 		b[n/2] ^= 1
 	}

@@ -14,6 +14,7 @@ func check(t testing.TB, p *Pool, out ...Page) {
 			refs[page.buf]++
 		}
 	}
+	checkKept(t, p, out)
 	slots := map[int64]bool{}
 	for l := range p.logs {
 		for i, b := range l.blocks {
@@ -62,6 +63,27 @@ func checkBlock(t testing.TB, p *Pool, b *block, refs map[*buffer]int) {
 	}
 	if b.inMemory.list != idle || b.onDisk.list != disk || b.load != nil || b.gone {
 		t.Errorf("a block is in the wrong list: %+v", b)
+	}
+}
+
+// checkKept checks what counts as kept by Fit.
+func checkKept(t testing.TB, p *Pool, out []Page) {
+	t.Helper()
+	kept := map[*buffer]int{}
+	var bytes int64
+	for _, page := range out {
+		if page.kept {
+			kept[page.buf]++
+		}
+	}
+	for buf, n := range kept {
+		bytes += buf.size()
+		if n != buf.kept {
+			t.Errorf("%d pages keep a buffer, counted %d", n, buf.kept)
+		}
+	}
+	if bytes != p.kept {
+		t.Errorf("%d bytes are kept, counted %d", bytes, p.kept)
 	}
 }
 

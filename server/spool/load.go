@@ -46,6 +46,42 @@ func (p *Pool) read(b *block) *buffer {
 	return ld.buf
 }
 
+// readPart brings a part of a block that begins and ends at a mark from disk, held; nil
+// if that failed as in read. Whoever comes for the block meanwhile waits. With the lock, but
+// without it while the disk is read.
+func (p *Pool) readPart(b *block, from, to int) *buffer {
+	ld := &load{done: make(chan struct{})}
+	b.load = ld
+	b.onDisk.leave()
+	f, slot := p.file, b.slot
+	p.mu.Unlock()
+	buf := p.lend(to - from)
+	data := buf.bytes[:to-from]
+	n, err := f.ReadAt(data, slot*BlockSize+int64(from))
+	if n == len(data) {
+		err = nil
+	}
+	if err == nil && !b.hasPart(from, data) {
+		err = errDamaged
+	}
+	p.mu.Lock()
+	b.load = nil
+	close(ld.done)
+	switch {
+	case b.gone:
+		p.freeSlot(b)
+	case err != nil:
+		p.failed(err)
+		p.evict(b)
+	default:
+		p.spilled.add(&b.onDisk)
+		p.trim()
+		return buf
+	}
+	p.drop(buf)
+	return nil
+}
+
 // loaded notes what came of reading a block into a buffer. With the lock.
 func (p *Pool) loaded(b *block, ld *load, buf *buffer, err error) {
 	switch {

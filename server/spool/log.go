@@ -11,6 +11,7 @@ import (
 type Log struct {
 	pool    *Pool
 	writing sync.Mutex // held by the writer
+	marks   marks      // of the last block, as far as it reaches; the writer's
 
 	// Changed with both locks, so that the writer may read them with its own alone.
 	size int64
@@ -40,12 +41,26 @@ func (l *Log) Append(data []byte) error {
 			return err
 		}
 		copy(buf.bytes[l.used():], part)
-		if err := l.publish(buf, len(part), crc64nvme.Update(l.crc, part)); err != nil {
+		if err := l.publish(buf, len(part), l.digest(part)); err != nil {
 			return err
 		}
 		data = data[len(part):]
 	}
 	return nil
+}
+
+// digest is the digest with part behind the end, which is in the same block.
+func (l *Log) digest(part []byte) uint64 {
+	crc := l.crc
+	for at := l.used(); len(part) > 0; {
+		n := min(markSize-at%markSize, len(part))
+		crc = crc64nvme.Update(crc, part[:n])
+		part, at = part[n:], at+n
+		if at%markSize == 0 && at < BlockSize {
+			l.marks[at/markSize-1] = crc
+		}
+	}
+	return crc
 }
 
 // used is how many bytes are in the last block, 0 if that is complete.
@@ -100,7 +115,7 @@ func (l *Log) publish(buf *buffer, n int, crc uint64) error {
 	l.size += int64(n)
 	l.crc = crc
 	if l.used() == 0 {
-		b.complete, b.after = true, crc
+		b.complete, b.after, b.marks = true, crc, l.marks
 	}
 	p.drop(buf)
 	p.trim()

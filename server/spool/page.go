@@ -36,17 +36,30 @@ type Page struct {
 	// Data is to be read only.
 	Data []byte
 	buf  *buffer
+
+	kept   bool // by Fit
+	copied bool
 }
 
 // Release gives the Page back. It must be called once; afterwards Data must not be used.
 // If memory was over its bound because of the Page, Release makes room. Of an empty Page
 // it does nothing.
-func (p Page) Release() {
+func (p Page) Release() { p.end(false) }
+
+// Abandon is Release of a Page that somebody may still be reading, nobody knows how long:
+// its memory counts no more and is left to the collector.
+func (p Page) Abandon() { p.end(true) }
+
+func (p Page) end(abandon bool) {
 	if p.buf == nil {
 		return
 	}
 	pool := p.buf.pool
 	pool.mu.Lock()
+	p.buf.abandoned = p.buf.abandoned || abandon
+	if p.kept {
+		pool.unkeep(p.buf)
+	}
 	pool.drop(p.buf)
 	pool.trim()
 	pool.unlock()

@@ -26,7 +26,8 @@ var ErrClosed = errors.New("spool: log is closed")
 type Config struct {
 	// Memory is the bound of bytes in memory. What cannot leave counts but stays, so it
 	// can be exceeded: by the last, incomplete block of each log, by blocks that a Page
-	// holds, and by a block or two for each call in progress.
+	// holds, and by a block or two for each call in progress. With Log.Take, what Pages hold
+	// stays within it but for 16 KiB each.
 	Memory int64
 	// Disk is the bound of bytes on disk: at least one block, or 0 for no disk.
 	Disk int64
@@ -45,7 +46,9 @@ type Pool struct {
 	logs    map[*Log]struct{}
 	closed  bool
 	memory  int64 // bytes of all buffers in use
+	most    int64 // the most of those since Most
 	leaving int64 // bytes of those whose blocks are being written to disk
+	kept    int64 // bytes of those that Pages keep by Fit
 	idle    lru   // complete blocks in memory that nobody holds: those that can leave
 	doubled lru   // blocks on disk that are in memory as well
 	spilled lru   // blocks on disk only
@@ -139,6 +142,16 @@ func (p *Pool) Stats() Stats {
 		Errors:  p.count.failures,
 		LastErr: p.count.failure,
 	}
+}
+
+// Most is the most bytes that were in memory at once since it was called before. The
+// collector has not seen those go that are used no more: they may be used again.
+func (p *Pool) Most() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	most := p.most
+	p.most = p.memory
+	return most
 }
 
 // unlock ends what began with the lock. A file that nothing is in any more is closed, so

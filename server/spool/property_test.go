@@ -185,7 +185,11 @@ func (r *reader) random() error {
 
 // page takes a Page and compares it, now and when it is released, some pages later.
 func (r *reader) page(at int64) (int64, error) {
-	page, err := r.log.Page(at)
+	page, err := r.log.Take(at, Pace(r.rand.IntN(3)))
+	if r.rand.IntN(2) == 0 {
+		page.Release()
+		page, err = r.log.Page(at)
+	}
 	if e := (*EvictedError)(nil); errors.As(err, &e) {
 		if at < e.Start || at >= e.End || e.Start != e.Block*BlockSize {
 			return 0, fmt.Errorf("Page(%d): %w", at, err)
@@ -199,6 +203,9 @@ func (r *reader) page(at int64) (int64, error) {
 	}
 	if err != nil {
 		return 0, err
+	}
+	if r.rand.IntN(2) == 0 {
+		page = page.Fit(Pace(r.rand.IntN(3)))
 	}
 	r.held = append(r.held, heldPage{page, at})
 	if err := r.compare(len(r.held) - 1); err != nil {
@@ -222,7 +229,11 @@ func (r *reader) release(keep int) error {
 		if err := r.compare(i); err != nil {
 			return err
 		}
-		r.held[i].Release()
+		if r.rand.IntN(10) == 0 {
+			r.held[i].Abandon()
+		} else {
+			r.held[i].Release()
+		}
 		r.held = append(r.held[:i], r.held[i+1:]...)
 	}
 	return nil
