@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 var errTooLarge = errors.New("the answer is larger than allowed")
@@ -19,7 +20,36 @@ const (
 var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
 // buffer holds an answer while it is being read and encoded.
-type buffer struct{ bytes []byte }
+type buffer struct {
+	bytes []byte
+	room  *bodyRoom // that of a large answer, nil for others
+	taken int64     // of it
+}
+
+// largeBodies is the most memory of all large answers of a client that are being read at a
+// time, in bytes: so that many answers without an end do not take many times the bound of
+// one. Answers of up to keptBuffer do not count; of GitLab's own, hardly any is larger.
+const largeBodies = 128 << 20
+
+var errCrowded = errors.New("too many large answers are being read at a time")
+
+// bodyRoom is the memory of large answers.
+type bodyRoom struct{ used atomic.Int64 }
+
+// grow makes room in b for a capacity, and says whether there is.
+func (room *bodyRoom) grow(b *buffer, capacity int) bool {
+	if capacity <= keptBuffer {
+		return true
+	}
+	more := int64(capacity) - b.taken
+	if room.used.Add(more) > largeBodies {
+		room.used.Add(-more)
+		return false
+	}
+	b.room = room
+	b.taken += more
+	return true
+}
 
 func newBuffer() *buffer {
 	b, _ := buffers.Get().(*buffer)
@@ -28,6 +58,10 @@ func newBuffer() *buffer {
 
 // free gives b back. Nothing may refer to its bytes any more.
 func (b *buffer) free() {
+	if b.room != nil {
+		b.room.used.Add(-b.taken)
+		b.room, b.taken = nil, 0
+	}
 	if cap(b.bytes) <= keptBuffer {
 		b.bytes = b.bytes[:0]
 		buffers.Put(b)
@@ -36,10 +70,13 @@ func (b *buffer) free() {
 
 // readBody reads a whole answer of no more than most bytes. The buffer is never nil; the
 // caller frees it, also after an error.
-func readBody(resp *http.Response, most int64) (*buffer, error) {
+func readBody(resp *http.Response, most int64, room *bodyRoom) (*buffer, error) {
 	b := newBuffer()
-	if resp.ContentLength > most {
+	switch {
+	case resp.ContentLength > most:
 		return b, errTooLarge
+	case !room.grow(b, int(expected(resp.ContentLength))+1):
+		return b, errCrowded
 	}
 	// One byte more than is expected finds the end without growing.
 	b.bytes = slices.Grow(b.bytes, int(expected(resp.ContentLength))+1)
@@ -55,7 +92,11 @@ func readBody(resp *http.Response, most int64) (*buffer, error) {
 			return b, err
 		}
 		if len(b.bytes) == cap(b.bytes) { // no further than the byte that is too many
-			b.bytes = append(make([]byte, 0, min(4*len(b.bytes), int(most)+1)), b.bytes...)
+			capacity := min(4*len(b.bytes), int(most)+1)
+			if !room.grow(b, capacity) {
+				return b, errCrowded
+			}
+			b.bytes = append(make([]byte, 0, capacity), b.bytes...)
 		}
 	}
 }

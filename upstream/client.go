@@ -21,6 +21,7 @@ type Client struct {
 	frames    *frameCache // nil without one
 	guard     guard
 	flights   flights
+	bodies    bodyRoom
 	refusals  refusals
 	keys      *keyMaker
 	userAgent []string

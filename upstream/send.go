@@ -137,7 +137,7 @@ func (c *Client) take(
 	if err := checkType(resp.Header, "application/json"); err != nil {
 		return nil, nil, r.unexpected(resp, err)
 	}
-	json, err := readBody(resp, c.maxBody)
+	json, err := readBody(resp, c.maxBody, &c.bodies)
 	defer json.free()
 	if err != nil {
 		return nil, nil, r.bodyFailed(ctx, caller, resp, json.bytes, err)
@@ -167,7 +167,7 @@ func (c *Client) bounded(caller context.Context) (context.Context, context.Cance
 // bodyFailed makes the error of an answer that could not be read further than body.
 func (r *request) bodyFailed(ctx, caller context.Context, resp *http.Response, body []byte, err error) error {
 	switch {
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, errTooLarge), errors.Is(err, errCrowded):
 		return r.about(TooLarge, resp, err)
 	case errors.Is(err, errCorrupt):
 		e := r.malformed(resp, body, err)

@@ -14,6 +14,8 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -303,7 +305,7 @@ func TestLargeBuffersAreNotKept(t *testing.T) {
 		for _, length := range []int64{-1, int64(size)} {
 			body := bytes.Repeat([]byte("x"), size)
 			resp := &http.Response{Body: io.NopCloser(bytes.NewReader(body)), ContentLength: length}
-			b, err := readBody(resp, 32<<20)
+			b, err := readBody(resp, 32<<20, new(bodyRoom))
 			if err != nil || !bytes.Equal(b.bytes, body) {
 				t.Errorf("%d bytes read as %d, %v", size, len(b.bytes), err)
 			}
@@ -313,4 +315,49 @@ func TestLargeBuffersAreNotKept(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestManyEndlessAnswers proves that answers without an end together take no more than the
+// room of all large ones, that each ends with an error of its own, and that the room is
+// given back.
+func TestManyEndlessAnswers(t *testing.T) {
+	c := functionClient(t, func(*http.Request) (*http.Response, error) {
+		resp := answer(200, "")
+		resp.ContentLength = -1
+		resp.Body = io.NopCloser(blanks{})
+		return resp, nil
+	})
+	var wg sync.WaitGroup
+	var crowded atomic.Int64
+	for i := range 32 {
+		wg.Go(func() {
+			_, err := c.GetJob(t.Context(), &jobgatev1.GetJobRequest{Project: "1", JobId: int64(i + 1)})
+			wantError(t, err, TooLarge)
+			if errors.Is(err, errCrowded) {
+				crowded.Add(1)
+			}
+			if used := c.bodies.used.Load(); used > largeBodies {
+				t.Errorf("%d bytes are used", used)
+			}
+		})
+	}
+	wg.Wait()
+	if used := c.bodies.used.Load(); used != 0 {
+		t.Errorf("%d bytes are still used", used)
+	}
+	b := newBuffer()
+	defer b.free()
+	if c.bodies.grow(b, largeBodies+1) || !c.bodies.grow(b, largeBodies) || c.bodies.grow(newBuffer(), keptBuffer+1) {
+		t.Error("the room is not what it should be")
+	}
+	t.Logf("%d of 32 found no room", crowded.Load())
+}
+
+type blanks struct{}
+
+func (blanks) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	return len(p), nil
 }
