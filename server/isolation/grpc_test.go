@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -162,9 +161,6 @@ func (o op) logRequest(r *rand.Rand) *jobgatev1.ReadTraceRequest {
 // readLog reads or follows a log.
 func (w *world) readLog(ctx context.Context, c caller, o op, r *rand.Rand) {
 	t := w.telling(c, o)
-	if o.what == "follow" {
-		t.stale = w.oldest()
-	}
 	ctx, cancel := context.WithCancel(metadata.NewOutgoingContext(ctx, c.metadata()))
 	defer cancel()
 	stream, err := w.grpc.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, jobgatev1.TraceService_ReadTrace_FullMethodName)
@@ -188,14 +184,6 @@ func (w *world) readLog(ctx context.Context, c caller, o op, r *rand.Rand) {
 	}
 	t.checkEnd(header, stream.Trailer(), err)
 	w.tally("logs over grpc, "+o.what+": "+status.Code(err).String(), 1)
-}
-
-// oldest is how old GitLab's yes to a follower may be.
-func (w *world) oldest() time.Duration {
-	if w.recheck == 0 {
-		return slowest
-	}
-	return w.recheck
 }
 
 // event looks at an event of a log.

@@ -78,9 +78,6 @@ func (w *world) overREST(ctx context.Context, c caller, o op, r *rand.Rand) {
 		target += "?" + q.Encode()
 	}
 	t := w.telling(c, o)
-	if o.what == "follow" {
-		t.stale = w.oldest()
-	}
 	req, err := http.NewRequestWithContext(ctx, method, target, body)
 	if err != nil {
 		w.failf("%v", err)
