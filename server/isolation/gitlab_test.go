@@ -229,6 +229,7 @@ func (b *slowBody) Read(p []byte) (int, error) {
 	if b.left > 0 {
 		b.left--
 		if err := sleep(b.ctx, b.pause); err != nil {
+			b.touch() // a part of it may be told
 			return 0, err
 		}
 	}
