@@ -199,15 +199,20 @@ func answered(err error) bool {
 	return ok && e.Kind == upstream.Answered
 }
 
+// logPanic logs what a goroutine panicked with, and where, without the secrets of the one
+// on whose behalf it ran.
+func logPanic(ctx context.Context, log *slog.Logger, who upstream.Credential, why any, attrs ...slog.Attr) {
+	log.LogAttrs(ctx, slog.LevelError, "panic", append(attrs,
+		slog.String("value", who.Scrub(text(why))), slog.String("stack", who.Scrub(string(debug.Stack()))))...)
+}
+
 // maxLogged is how much of an error's text is logged.
 const maxLogged = 1 << 10
 
 // end turns the outcome of a call into its status, and logs it.
 func (c *chain) end(ctx context.Context, call *call, panicked any, err error) error {
 	if panicked != nil {
-		c.log.LogAttrs(ctx, slog.LevelError, "panic", slog.String("method", call.method),
-			slog.String("value", call.Credential.Scrub(text(panicked))),
-			slog.String("stack", call.Credential.Scrub(string(debug.Stack()))))
+		logPanic(ctx, c.log, call.Credential, panicked, slog.String("method", call.method))
 		err = errPanic
 	}
 	st := statusOf(ctx, call, err)
@@ -228,7 +233,7 @@ func (c *chain) end(ctx context.Context, call *call, panicked any, err error) er
 	if st.code != 0 {
 		attrs = append(attrs, slog.String("reason", st.reason), slog.String("request_id", call.requestID()))
 		if level >= slog.LevelWarn && !answered(err) {
-			attrs = append(attrs, slog.String("error", call.Credential.Scrub(cut(err.Error(), maxLogged))))
+			attrs = append(attrs, slog.String("error", cut(call.Credential.Scrub(err.Error()), maxLogged)))
 		}
 	}
 	c.log.LogAttrs(ctx, level, "call", attrs...)

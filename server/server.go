@@ -64,7 +64,10 @@ func New(cfg Config, api *upstream.Client, log *slog.Logger) (*Server, error) {
 		return nil, err
 	}
 	s.pool = pool
-	s.hub = live.NewHub(api, pool, live.Config{Recheck: cfg.Recheck, Heartbeat: cmp.Or(cfg.Heartbeat, 30*time.Second)})
+	s.hub = live.NewHub(api, pool, live.Config{
+		Recheck: cfg.Recheck, Heartbeat: cmp.Or(cfg.Heartbeat, 30*time.Second),
+		Panicked: func(who upstream.Credential, why any) { logPanic(context.Background(), log, who, why) },
+	})
 	draining, drain := context.WithCancel(context.Background())
 	s.drain = drain
 	traces := &traceService{

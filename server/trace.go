@@ -66,6 +66,9 @@ func (s *traceService) ReadTrace(req *jobgatev1.ReadTraceRequest, stream jobgate
 	together, leave := s.readTogether(req, job)
 	defer leave()
 	if together {
+		if err := s.api.TraceAllowed(ctx, req.GetProject(), req.GetJobId(), 0); err != nil { // a follower's yes may be old
+			return err
+		}
 		return s.follow(req, stream, at, job)
 	}
 	buf := newChunk()

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -51,7 +50,7 @@ func keepWritten(w *written, err error) (kept *written, bytes int64, told error)
 	}
 	if e, ok := errors.AsType[*upstream.Error](err); ok {
 		short := *e
-		short.Body, short.Message, short.Truncated = nil, "", true
+		short.Body, short.Message, short.RequestID, short.Truncated = nil, "", "", true
 		if e.Status != 0 {
 			short.Message = fmt.Sprintf("gitlab answered %d, in words that are not kept", e.Status)
 		}
@@ -80,7 +79,7 @@ func doOnce[Q write, A proto.Message](
 	owner := w.keys.Owner(call.Credential)
 	deadline, hasDeadline := ctx.Deadline()
 	got, again, err := w.store.Do(ctx, once.Write[*written]{
-		Owner: owner, Key: w.keys.Key(owner, method, req.GetRequestId()), Content: w.keys.Content(content(req)),
+		Owner: owner, Key: w.keys.Key(owner, method, req.GetRequestId()), Content: w.keys.Content(content(req)), Proof: call.Credential.DPoP,
 		Run: func(ctx context.Context) (*written, error) {
 			if hasDeadline {
 				ctx = upstream.WithPatience(ctx, deadline)
@@ -121,8 +120,7 @@ func runWrite[Q write, A proto.Message](
 	call := &upstream.Call{Credential: caller.Credential, Forward: caller.Forward, KeepRedirects: caller.KeepRedirects}
 	defer func() {
 		if why := recover(); why != nil {
-			w.log.Error("panic", slog.String("value", call.Credential.Scrub(text(why))),
-				slog.String("stack", call.Credential.Scrub(string(debug.Stack()))))
+			logPanic(ctx, w.log, call.Credential, why)
 			panic(errPanic)
 		}
 	}()

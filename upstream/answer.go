@@ -14,6 +14,10 @@ const maxErrorBody = 1 << 20
 // refusal makes the error of an answer that is not a success, and closes it.
 func (r *request) refusal(call *Call, resp *http.Response) *Error {
 	defer func() { _ = resp.Body.Close() }()
+	var credential Credential
+	if call != nil {
+		credential = call.Credential
+	}
 	e := r.about(Answered, resp, nil)
 	e.Body, e.Truncated = readStart(resp.Body)
 	e.RetryAfter = retryAfter(resp.StatusCode, resp.Header)
@@ -22,12 +26,8 @@ func (r *request) refusal(call *Call, resp *http.Response) *Error {
 		e.Kind, e.Err = Malformed, fmt.Errorf("gitlab answered %d without being asked for that", resp.StatusCode)
 		return e
 	case resp.StatusCode/100 == 3:
-		e.Kind, e.Err = Redirected, redirected(resp.Header.Get("Location"))
+		e.Kind, e.Err = Redirected, redirected(credential.Scrub(resp.Header.Get("Location")))
 		return e
-	}
-	var credential Credential
-	if call != nil {
-		credential = call.Credential
 	}
 	explain(e, credential.Scrub(string(e.Body)))
 	return e

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -124,11 +125,22 @@ func shorter(got, contentLength int64) error {
 // encoding that we did not ask for. An answer without a type is taken.
 func checkType(h http.Header, want ...string) error {
 	if name := encoded(h); name != "" {
-		return fmt.Errorf("answer has content encoding %q", printable(name, 64))
+		return errors.New("answer has " + known("content encoding", name))
 	}
 	contentType := h.Get("Content-Type")
 	if contentType == "" || slices.Contains(want, contentType) || slices.Contains(want, mediaType(contentType)) {
 		return nil
 	}
-	return fmt.Errorf("answer has content type %q, not %s", printable(contentType, 128), want[0])
+	return fmt.Errorf("answer has %s, not %s", known("content type", mediaType(contentType)), want[0])
+}
+
+// known names a value of a header if it is a usual one. Another one may be what the caller
+// has sent, and a secret.
+func known(what, value string) string {
+	switch value = strings.ToLower(value); value {
+	case "text/html", "text/plain", "text/xml", "application/xml", "application/json", "application/octet-stream",
+		"application/problem+json", "multipart/byteranges", "gzip", "br", "zstd", "deflate", "compress":
+		return what + " " + value
+	}
+	return "an unusual " + what
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"strings"
 )
 
@@ -37,6 +38,20 @@ func (c Credential) Scrub(text string) string {
 		}
 	}
 	return text
+}
+
+// echoed are the headers of an answer that get into errors and logs, and there are cut.
+var echoed = [...]string{"Content-Type", "Content-Encoding", "X-Request-Id"}
+
+// scrubHeader takes the secrets of c out of those.
+func (c Credential) scrubHeader(h http.Header) {
+	for _, name := range echoed {
+		for i, value := range h[name] {
+			if clean := c.Scrub(value); clean != value {
+				h[name][i] = clean
+			}
+		}
+	}
 }
 
 // String tells which parts are set.

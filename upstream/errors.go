@@ -182,5 +182,19 @@ func foreign(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return errors.New(err.Error())
 	}
+	return withoutQuotes(err)
+}
+
+// withoutQuotes leaves out of an error what was read from GitLab, or from what is there in
+// its place: it may be what the caller has sent, and a secret. net/http quotes it, or has it
+// behind the word "malformed".
+func withoutQuotes(err error) error {
+	text := err.Error()
+	if i := strings.Index(text, "malformed"); i >= 0 {
+		return errors.New(text[:i] + "malformed answer")
+	}
+	if before, _, ok := strings.Cut(text, `"`); ok {
+		return errors.New(before + "…")
+	}
 	return err
 }

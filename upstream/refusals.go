@@ -54,7 +54,7 @@ func (r *refusals) find(key frameKey) (answer fetched, ok bool) {
 // note remembers err, if it is a refusal that holds for a while.
 func (r *refusals) note(key frameKey, answer fetched) {
 	e, ok := errors.AsType[*Error](answer.err)
-	if r.keep <= 0 || !ok || e.Kind != Answered || !isGone(e.Status) || len(e.Body) > largestRefusal ||
+	if r.keep <= 0 || !ok || e.Kind != Answered || !isGone(e.Status) || e.Truncated || len(e.Body) > largestRefusal ||
 		e.Message == noSuchRoute {
 		return
 	}

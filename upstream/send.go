@@ -97,6 +97,7 @@ func (c *Client) attempt(ctx, caller context.Context, r *request, by http.RoundT
 	pass.answer(resp)
 	settleTicket(ticket, resp, nil)
 	if call != nil {
+		call.Credential.scrubHeader(resp.Header)
 		c.tellQuota(call, r)
 		call.Reply = Reply{Status: resp.StatusCode, Header: resp.Header}
 	}

@@ -112,6 +112,7 @@ func (c *serveCmd) Run(ctx context.Context, p *process, s *settings) error {
 	}
 	beside := limitCollections()
 	log := c.logger(p.stderr)
+	takeStandardLog(log)
 	listeners, err := listening.open(ctx)
 	if err != nil {
 		return err

@@ -106,10 +106,10 @@ func TestProcess(t *testing.T) {
 			time.Sleep(20 * time.Millisecond)
 		}
 		out := p.quit(t)
-		if strings.Contains(string(out), "received on idle HTTP channel") != transportLogs {
-			t.Errorf("what net/http writes by itself has changed: %.1000s", out)
+		if !strings.Contains(string(out), "received on idle HTTP channel") { // at debug
+			t.Errorf("net/http has nothing to say: %.1000s", out)
 		}
-		if k.in(out) != transportLogs {
+		if k.in(out) {
 			t.Errorf("written: %.1000s", out)
 		}
 	})
@@ -230,10 +230,6 @@ func (p *running) quit(t *testing.T) []byte {
 	return out
 }
 
-// panicEnds lets pass what is known: a panic below the fetcher of a log, or a check of a
-// follower's right, ends the process, which prints what was panicked with.
-const panicEnds = true
-
 // TestPanicOfAFollower has the transport panic with all that it was sent, in a process of its
 // own.
 func TestPanicOfAFollower(t *testing.T) {
@@ -251,13 +247,13 @@ func TestPanicOfAFollower(t *testing.T) {
 		}
 		return
 	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestPanicOfAFollower$", "-test.timeout=20s")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestPanicOfAFollower$", "-test.timeout=8s")
 	cmd.Env = append(os.Environ(), "ISOLATION_PANIC=1")
 	out, err := cmd.CombinedOutput()
-	if ended := err != nil; ended != panicEnds {
+	if err != nil {
 		t.Errorf("the process ended with %v: %.2000s", err, out)
 	}
-	if bytes.Contains(out, []byte("glpat-of-a-follower")) != panicEnds {
+	if bytes.Contains(out, []byte("glpat-of-a-follower")) {
 		t.Errorf("written: %.2000s", out)
 	}
 }

@@ -14,9 +14,10 @@ import (
 // fetcher reads one log from GitLab, on behalf of a reader who is there.
 type fetcher struct {
 	*log
-	ctx  context.Context //nolint:containedctx // that of the log
-	pace *pace
-	cost int64 // bytes that the last look has cost
+	ctx      context.Context //nolint:containedctx // that of the log
+	pace     *pace
+	onBehalf Who   // of whom GitLab is being asked
+	cost     int64 // bytes that the last look has cost
 
 	state  *jobgatev1.Job
 	askJob bool // it may have changed since
@@ -35,6 +36,7 @@ type fetcher struct {
 func (l *log) fetch(ctx context.Context) {
 	f := &fetcher{log: l, ctx: ctx, pace: newPace(time.Now()), askJob: true}
 	defer l.hub.keep(f)
+	defer func() { l.contain(recover(), f.onBehalf) }()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	if f.begin() {
@@ -71,6 +73,7 @@ func (f *fetcher) round() (complete bool) {
 		if g == nil {
 			return false
 		}
+		f.onBehalf = g.who
 		done, err := f.look(g)
 		switch {
 		case err == nil:

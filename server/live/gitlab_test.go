@@ -28,6 +28,7 @@ type fakeGitLab struct {
 	etags    bool           // of jobs and logs
 	refused  map[string]int // status for a token, or for "token as user", or "token project"
 	down     bool           // answers 502 to all
+	panics   bool           // whoever asks falls down
 	cut      int            // so many answers of logs break off
 	empty    int            // so many answers of logs are empty
 	flaky    func() bool    // whether an answer is a 502
@@ -113,6 +114,9 @@ func (g *fakeGitLab) RoundTrip(r *http.Request) (*http.Response, error) {
 		g.cost.checks[token+" "+r.Header.Get("Sudo")+" "+project(r)]++
 	} else {
 		g.cost.requests++
+	}
+	if g.panics {
+		panic("fell down")
 	}
 	switch {
 	case g.down, g.flaky != nil && g.flaky():

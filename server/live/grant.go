@@ -135,20 +135,28 @@ func (l *log) settled(g *grant) (other <-chan struct{}, mine bool, refused error
 	return nil, true, nil
 }
 
-// check asks GitLab, in a context of [as] or [polling]. Whoever calls has made g.checking, which it closes.
-func (l *log) check(ctx context.Context, g *grant) error {
+// check asks GitLab, in a context of [as] or [polling]. Whoever calls has made g.checking,
+// which it closes.
+func (l *log) check(ctx context.Context, g *grant) (err error) {
 	l.mu.Lock()
 	held := l.size()
 	l.mu.Unlock()
+	err = ErrFailed // unless it returns
+	defer func() { l.endCheck(g, err) }()
 	asked := time.Now()
 	l.hub.count.checks.Add(1)
-	err := l.hub.gitlab.TraceAllowed(ctx, g.who.Project, l.job, held)
+	err = l.hub.gitlab.TraceAllowed(ctx, g.who.Project, l.job, held)
 	switch {
 	case err == nil:
 		l.yes(g, asked)
 	case isRefusal(err):
 		l.refuse(g, err)
 	}
+	return err
+}
+
+// endCheck ends the wait of those who wait for a check, and says when to check again.
+func (l *log) endCheck(g *grant, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	close(g.checking)
@@ -160,5 +168,4 @@ func (l *log) check(ctx context.Context, g *grant) error {
 		}
 		g.renew = time.Now().Add(wait + rand.N(wait+1)) //nolint:gosec // not a secret
 	}
-	return err
 }

@@ -102,6 +102,7 @@ type follower struct {
 	resets []jobgatev1.TraceResetReason
 	holes  [][2]int64
 	beats  int
+	size   int64 // as the last heartbeat told it
 	err    error // nil after End
 	ended  bool
 }
@@ -163,6 +164,7 @@ func (f *follower) note(event Event) {
 		f.holes = append(f.holes, [2]int64{event.Offset, event.Next})
 	case Heartbeat:
 		f.beats++
+		f.size = event.Size
 	case End:
 		f.ended = true
 	}

@@ -26,6 +26,9 @@ type Config struct {
 	Recheck time.Duration
 	// Heartbeat is how often a reader hears that nothing is new: 30 seconds by default.
 	Heartbeat time.Duration
+	// Panicked, if set, hears of panics in goroutines that are no caller's, on behalf of whom
+	// GitLab was asked and with what they panicked. It runs while the stack is still there.
+	Panicked func(who upstream.Credential, why any)
 }
 
 // Hub holds the logs that are being followed. It is safe for concurrent use.
@@ -82,10 +85,16 @@ type Who struct {
 func (h *Hub) Join(ctx context.Context, who Who, jobID, from int64, before Before) (*Reader, error) {
 	r := h.enter(who, jobID, from) //nolint:contextcheck // a log outlives who comes first
 	r.before = before
+	joined := false
+	defer func() {
+		if !joined { // also after a panic
+			r.Close()
+		}
+	}()
 	if err := r.log.permit(ctx, r.grant); err != nil {
-		r.Close()
 		return nil, err
 	}
+	joined = true
 	return r, nil
 }
 

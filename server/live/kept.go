@@ -29,6 +29,9 @@ func (h *Hub) keep(f *fetcher) {
 	l := f.log
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.readers > 0 { // it was broken off, and they have yet to hear so
+		return
+	}
 	whole := l.complete && l.base == 0 && l.broken == nil && l.bytes == f.pages
 	if !whole || h.cfg.Recheck <= 0 || h.closed || h.logs[l.job] != nil {
 		l.bytes.Close()

@@ -27,8 +27,7 @@ func (r *Reader) load(ctx context.Context, base int64, bytes *spool.Log) (wait <
 		if other := r.log.restoring(bytes, gone.Block); other != nil {
 			return other, nil
 		}
-		page, err = r.restore(ctx, gone, base, bytes)
-		r.log.restored(bytes, gone.Block)
+		page, err = r.restoreFirst(ctx, gone, base, bytes)
 	}
 	switch {
 	case err == nil:
@@ -76,6 +75,12 @@ func (r *Reader) later() <-chan struct{} {
 	over := make(chan struct{})
 	time.AfterFunc(min(soonest<<min(r.failed-1, 5), latest), func() { close(over) })
 	return over
+}
+
+// restoreFirst restores a block for all who wait for it.
+func (r *Reader) restoreFirst(ctx context.Context, gone *spool.EvictedError, base int64, bytes *spool.Log) (spool.Page, error) {
+	defer r.log.restored(bytes, gone.Block)
+	return r.restore(ctx, gone, base, bytes)
 }
 
 var errTooShort = errors.New("the log is shorter than it was")

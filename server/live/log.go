@@ -122,6 +122,9 @@ func (l *log) exit(g *grant) {
 	l.readers--
 	last := l.readers == 0
 	l.closed = l.closed || last
+	if last && l.broken != nil { // the fetcher may be gone
+		l.bytes.Close()
+	}
 	l.mu.Unlock()
 	if last {
 		l.hub.leave(l)

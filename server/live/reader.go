@@ -136,6 +136,9 @@ func (r *Reader) poll(ctx context.Context) (event Event, wait <-chan struct{}, e
 	defer l.mu.Unlock()
 	now, size := time.Now(), l.size()
 	at := Event{Offset: r.offset, Staleness: now.Sub(l.asked), Size: l.known(), Job: l.state}
+	if !r.grant.holds(now) { // how long it has become is not his to know
+		at.Size = min(at.Size, r.offset)
+	}
 	switch {
 	case r.grant.refused != nil:
 		return Event{}, nil, r.grant.refused

@@ -43,7 +43,10 @@ func (l *log) renewDue(ctx context.Context) time.Duration {
 			next = min(next, g.renew.Sub(now))
 		default:
 			g.checking = make(chan struct{})
-			l.hub.runs.Go(func() { _ = l.check(polling(ctx, g.who), g) }) // noted in the grant
+			l.hub.runs.Go(func() {
+				defer func() { l.contain(recover(), g.who) }()
+				_ = l.check(polling(ctx, g.who), g) // noted in the grant
+			})
 		}
 	}
 	return next

@@ -18,6 +18,9 @@ func (s *Store[T]) again(ctx context.Context, e *entry[T], w Write[T]) (none T, 
 		s.tally(&s.count.unknown)
 		return none, true, o.err
 	case Undone:
+		if w.Proof != e.proof {
+			return s.Do(ctx, w)
+		}
 		return none, true, o.err
 	}
 	if err := yes(ctx, w.Yes, o.answer); err != nil {

@@ -27,6 +27,9 @@ type Write[T any] struct {
 	Owner   Owner
 	Key     Key
 	Content Digest
+	// Proof is what GitLab judges of the request beside the owner's credential: whoever shows
+	// another one is not told that the write was refused, but tries it.
+	Proof string
 	// Run does it. Its context has the values of the caller's and ends with neither the
 	// caller nor its deadline, but after [Config.Timeout], or when the store is closed;
 	// Run returns then. It must share nothing with its caller that does not outlive the
@@ -63,6 +66,7 @@ type entry[T any] struct {
 	key     Key
 	owner   Owner
 	content Digest
+	proof   string
 	account *account
 	over    chan struct{} // closed when the run is
 
@@ -149,7 +153,7 @@ func (s *Store[T]) enter(ctx context.Context, w Write[T]) (e *entry[T], mine <-c
 		s.count.refused++
 		return nil, nil, &FullError{scope}
 	}
-	e = &entry[T]{key: w.Key, owner: w.Owner, content: w.Content, account: a, over: make(chan struct{}), bytes: bytes}
+	e = &entry[T]{key: w.Key, owner: w.Owner, content: w.Content, proof: w.Proof, account: a, over: make(chan struct{}), bytes: bytes}
 	s.rooms.enter(e.owner, a, bytes)
 	s.entries[e.key] = e
 	s.count.runs++
