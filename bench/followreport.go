@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Targets of followed logs: design section 7, and the README.
+// Targets of followed logs: see the README.
 const (
 	fanoutTarget        = 0.8      // of the fan-out's bytes per second, at least
 	fanoutMemoryTarget  = 64 << 20 // above idle, beside the streams

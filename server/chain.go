@@ -29,6 +29,9 @@ type chain struct {
 	deadline, longest time.Duration // that such a call has if it brings none, and at most
 }
 
+// ownServices is what the methods of the contract, and relayed requests, begin with.
+const ownServices = "/jobgate."
+
 func newChain(cfg Config, log *slog.Logger, life context.Context) *chain { //nolint:revive // the life is no call's
 	return &chain{
 		log: log, life: life, calls: newCallLimit(cmp.Or(cfg.MaxCalls, 1000)),
@@ -56,11 +59,13 @@ func (c *chain) unary(
 	if err != nil {
 		return nil, err
 	}
-	leave, err := c.calls.enter(call.Credential)
-	if err != nil {
-		return nil, err
+	if strings.HasPrefix(call.method, ownServices) { // whoever looks after the gateway is not kept out
+		leave, err := c.calls.enter(call.Credential)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
 	}
-	defer leave()
 	resp, err = handler(ctx, req)
 	if m, ok := resp.(proto.Message); ok && err == nil && call.Lease != nil && !inproc.Inside(ctx) {
 		resp = leased{m, call.Lease}
@@ -95,10 +100,10 @@ func (c *chain) timed(ctx context.Context) (context.Context, context.CancelFunc)
 }
 
 // alive is the context of a call that comes from the network, or from a client in this
-// process; a face ties those that it makes to the server's life itself. It ends when the server aborts its calls, early
-// enough to tell the caller so, and a little before the caller's deadline: at the
-// deadline itself gRPC resets the stream, and the caller would see CANCELLED without a
-// reason.
+// process; a face ties those that it makes to the server's life itself. It ends when the
+// server aborts its calls, early enough to tell the caller so, and a little before the
+// caller's deadline: at the deadline itself gRPC resets the stream, and the caller would
+// see CANCELLED without a reason.
 func (c *chain) alive(ctx context.Context) (context.Context, context.CancelFunc) {
 	late := func() {}
 	if deadline, ok := ctx.Deadline(); ok {
@@ -181,10 +186,10 @@ func (c *call) admit(ctx context.Context) (context.Context, error) {
 			return ctx, err
 		}
 		if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
-			c.Call.Caller = p.Addr.String()
+			c.Call.Caller = inproc.Host(p.Addr.String())
 		}
 	}
-	if !strings.HasPrefix(c.method, "/jobgate.") {
+	if !strings.HasPrefix(c.method, ownServices) {
 		return ctx, nil // health and reflection
 	}
 	if err := validate(c.req); err != nil {

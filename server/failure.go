@@ -37,6 +37,10 @@ func (o outcome) httpStatus(e *upstream.Error) int {
 	switch o.code {
 	case codes.InvalidArgument:
 		return http.StatusBadRequest
+	case codes.AlreadyExists:
+		return http.StatusConflict
+	case codes.Unknown:
+		return http.StatusBadGateway
 	case codes.Unimplemented:
 		return http.StatusNotImplemented
 	case codes.DeadlineExceeded:

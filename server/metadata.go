@@ -31,8 +31,7 @@ func ownDropped(ctx context.Context) (metadata.MD, context.Context) {
 }
 
 // readMetadata takes the caller's credential, and name for the call, out of the
-// metadata. It is the only place that reads
-// a credential of a gRPC caller.
+// metadata. It is the only place that reads a credential of a gRPC caller.
 func (c *call) readMetadata(md metadata.MD) error {
 	var v violations
 	one := func(key string) string {

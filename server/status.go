@@ -16,6 +16,7 @@ import (
 	"github.com/jobgate/jobgate/server/inproc"
 	"github.com/jobgate/jobgate/upstream"
 	"github.com/jobgate/jobgate/upstream/quota"
+	"github.com/jobgate/jobgate/upstream/retry"
 )
 
 // row is one line of the error table: which failures, and what the caller is told.
@@ -132,24 +133,9 @@ func tooLarge(e *upstream.Error, _ *call) bool {
 		e.Status == http.StatusRequestHeaderFieldsTooLarge
 }
 
-func unavailable(e *upstream.Error, _ *call) bool {
-	return e.Status == http.StatusBadGateway || e.Status == http.StatusServiceUnavailable || e.Status == http.StatusGatewayTimeout
-}
+func unavailable(e *upstream.Error, _ *call) bool { return retry.Transient(e.Status) }
 
-// lostWrite says that a write reached GitLab, or may have, and that its answer does
-// not tell what became of it.
-func lostWrite(e *upstream.Error, c *call) bool {
-	if !e.Write {
-		return false
-	}
-	switch e.Kind {
-	case upstream.Interrupted, upstream.Malformed, upstream.TooLarge:
-		return true
-	case upstream.Answered:
-		return unavailable(e, c)
-	}
-	return false
-}
+func lostWrite(e *upstream.Error, _ *call) bool { return e.OutcomeUnknown() }
 
 // rowFor is the first row that matches. The last one is for what should not be.
 func rowFor(e *upstream.Error, c *call) row {

@@ -132,41 +132,45 @@ type traceRead struct {
 
 // open finds where to begin and opens the log there. A log that no longer has the
 // bytes before a cursor is told as reset, and begun anew.
-func (r *traceRead) open(ctx context.Context, at cursor) (err error) {
-	if tail, ok := tailOf(r.req); ok {
-		at.offset, err = r.api.TraceTail(ctx, r.req.GetProject(), r.req.GetJobId(), tail, archivedSize(r.job), r.req.GetExtraParameters())
-		if err != nil {
-			return err
-		}
-		at.known = at.offset == 0
-		r.place = newPlace(at)
-	}
-	overlap := int64(at.overlap)
-	if err := r.openAt(ctx, at.offset-overlap, overlap); err != nil || overlap == 0 {
+func (r *traceRead) open(ctx context.Context, at cursor) error {
+	at, err := r.start(ctx, at, r.req.GetExtraParameters())
+	if err != nil {
 		return err
 	}
-	n, err := fill(r.log, r.buf[:overlap])
-	if int64(n) < overlap && err == io.EOF && r.job.GetErasedAt() == nil { //nolint:errorlint // fill's own, unwrapped
-		if err := errors.Join(r.log.Close(), aMoment(ctx)); err != nil {
-			return err
+	overlap := int64(at.overlap)
+	n, err := r.openCompared(ctx, at)
+	if err == nil && r.lacks(n, at) {
+		if err = errors.Join(r.log.Close(), aMoment(ctx)); err == nil {
+			n, err = r.openCompared(ctx, at)
 		}
-		if err := r.openAt(ctx, at.offset-overlap, overlap); err != nil {
-			return err
-		}
-		n, err = fill(r.log, r.buf[:overlap])
 	}
-	switch {
-	case err != nil && err != io.EOF: //nolint:errorlint // fill's own, unwrapped
-		return errors.Join(err, r.log.Close())
-	case int64(n) == overlap && overlapHash(r.buf[:n]) == at.hash:
-		r.place.keep(r.buf[:n])
+	if err != nil || overlap == 0 {
+		return err
+	}
+	why := r.changed(r.buf[:n], at)
+	if why == 0 {
 		return nil
-	case int64(n) == overlap:
-		return r.reset(ctx, jobgatev1.TraceResetReason_TRACE_RESET_REASON_REWRITTEN)
-	case r.job.GetErasedAt() != nil:
-		return r.reset(ctx, jobgatev1.TraceResetReason_TRACE_RESET_REASON_ERASED)
 	}
-	return r.reset(ctx, jobgatev1.TraceResetReason_TRACE_RESET_REASON_TRUNCATED)
+	if err := r.log.Close(); err != nil {
+		return err
+	}
+	if err := r.anew(why); err != nil {
+		return err
+	}
+	return r.openAt(ctx, 0, 0)
+}
+
+// openCompared opens the log at a cursor, and reads into the buffer what is there of the
+// bytes before, which the cursor compares.
+func (r *traceRead) openCompared(ctx context.Context, at cursor) (n int, err error) {
+	overlap := int64(at.overlap)
+	if err := r.openAt(ctx, at.offset-overlap, overlap); err != nil || overlap == 0 {
+		return 0, err
+	}
+	if n, err = r.log.Fill(r.buf[:overlap]); err != nil && err != io.EOF { //nolint:errorlint // Fill's own, unwrapped
+		return n, errors.Join(err, r.log.Close())
+	}
+	return n, nil
 }
 
 // openAt opens the log at offset, so far that the limit is kept after what is read
@@ -190,28 +194,12 @@ func (r *traceRead) openAt(ctx context.Context, offset, compared int64) error {
 	return nil
 }
 
-// reset tells that the log was rewritten, and begins it anew.
-func (r *traceRead) reset(ctx context.Context, why jobgatev1.TraceResetReason) error {
-	if err := r.log.Close(); err != nil {
-		return err
-	}
-	r.place = newPlace(cursor{instance: r.instance, job: r.req.GetJobId(), known: true})
-	err := r.stream.Send(&jobgatev1.ReadTraceResponse{
-		Event:  &jobgatev1.ReadTraceResponse_Reset_{Reset_: &jobgatev1.TraceReset{Reason: why}},
-		Cursor: r.place.cursor(),
-	})
-	if err != nil {
-		return err
-	}
-	return r.openAt(ctx, 0, 0)
-}
-
 // copy sends the log chunk by chunk, then its end. What was read before a failure is
 // sent first.
 func (r *traceRead) copy() error {
 	begin := r.place.at.offset
 	for {
-		n, err := fill(r.log, r.buf)
+		n, err := r.log.Fill(r.buf)
 		if n > 0 {
 			if err := r.sendChunk(r.buf[:n]); err != nil {
 				return err
@@ -224,18 +212,6 @@ func (r *traceRead) copy() error {
 			return err
 		}
 	}
-}
-
-// fill reads until buf is full or the log ends, with io.EOF and nothing else: the error
-// of a log that was cut short wraps io.ErrUnexpectedEOF, and io.ReadFull's own would not
-// be told from it.
-func fill(log io.Reader, buf []byte) (n int, err error) {
-	for n < len(buf) && err == nil {
-		var m int
-		m, err = log.Read(buf[n:])
-		n += m
-	}
-	return n, err
 }
 
 func (r *traceRead) sendChunk(data []byte) error {

@@ -9,37 +9,62 @@ import (
 	"github.com/jobgate/jobgate/upstream"
 )
 
+// start is where a request begins: of a tail, that has to be looked for.
+func (r *traceRead) start(ctx context.Context, at cursor, extra []*jobgatev1.Parameter) (cursor, error) {
+	tail, ok := tailOf(r.req)
+	if !ok {
+		return at, nil
+	}
+	offset, err := r.api.TraceTail(ctx, r.req.GetProject(), r.req.GetJobId(), tail, archivedSize(r.job), extra)
+	if err != nil {
+		return at, err
+	}
+	at.offset, at.known = offset, offset == 0
+	r.place = newPlace(at)
+	return at, nil
+}
+
+// lacks says whether n bytes before the place of a cursor are fewer than there were, although
+// the log was not erased.
+func (r *traceRead) lacks(n int, at cursor) bool {
+	return n < int(at.overlap) && r.job.GetErasedAt() == nil
+}
+
+// changed says why what is before the place of a cursor is no longer what it was; if it is,
+// the place has it.
+func (r *traceRead) changed(before []byte, at cursor) jobgatev1.TraceResetReason {
+	switch {
+	case len(before) == int(at.overlap) && overlapHash(before) == at.hash:
+		r.place.keep(before)
+		return 0
+	case len(before) == int(at.overlap):
+		return jobgatev1.TraceResetReason_TRACE_RESET_REASON_REWRITTEN
+	case r.job.GetErasedAt() != nil:
+		return jobgatev1.TraceResetReason_TRACE_RESET_REASON_ERASED
+	}
+	return jobgatev1.TraceResetReason_TRACE_RESET_REASON_TRUNCATED
+}
+
 // beginFollow finds where to begin. What a cursor remembers is compared with what GitLab
 // has; if that differs, a reset is sent, and the log begins anew.
-func (r *traceRead) beginFollow(ctx context.Context, at cursor) (err error) {
-	project, id := r.req.GetProject(), r.req.GetJobId()
-	if tail, ok := tailOf(r.req); ok {
-		if at.offset, err = r.api.TraceTail(ctx, project, id, tail, archivedSize(r.job), nil); err != nil {
-			return err
-		}
-		at.known = at.offset == 0
-		r.place = newPlace(at)
+func (r *traceRead) beginFollow(ctx context.Context, at cursor) error {
+	at, err := r.start(ctx, at, nil)
+	if err != nil || at.overlap == 0 {
+		return err
 	}
 	n := int64(at.overlap)
-	if n == 0 {
-		return nil
-	}
 	before, err := r.before(ctx, at.offset-n, n)
-	if err == nil && int64(len(before)) < n {
-		if err := aMoment(ctx); err != nil {
-			return err
+	if err == nil && r.lacks(len(before), at) {
+		if err = aMoment(ctx); err == nil {
+			before, err = r.before(ctx, at.offset-n, n)
 		}
-		before, err = r.before(ctx, at.offset-n, n)
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case int64(len(before)) < n:
-		return r.anew(jobgatev1.TraceResetReason_TRACE_RESET_REASON_TRUNCATED)
-	case overlapHash(before) != at.hash:
-		return r.anew(jobgatev1.TraceResetReason_TRACE_RESET_REASON_REWRITTEN)
 	}
-	r.place.keep(before)
+	if why := r.changed(before, at); why != 0 {
+		return r.anew(why)
+	}
 	return nil
 }
 

@@ -27,6 +27,7 @@ type writes struct {
 type written struct {
 	message proto.Message
 	reply   upstream.Reply
+	quota   *upstream.Quota // as it was then
 }
 
 func newWrites(api *upstream.Client, log *slog.Logger, window time.Duration) *writes {
@@ -93,7 +94,8 @@ func doOnce[Q write, A proto.Message](
 	}
 	call.Reply = upstream.Reply{Status: got.reply.Status, Header: got.reply.Header.Clone()}
 	call.Lease, call.Frame = nil, nil
-	if again {
+	if call.Quota = got.quota; again { // that was then
+		call.Quota = nil
 		call.Reply.Header.Set("Jobgate-Replayed", "true")
 	}
 	m := got.message.ProtoReflect().New()
@@ -117,7 +119,9 @@ func runWrite[Q write, A proto.Message](
 	ctx context.Context, w *writes, req Q, send func(context.Context, Q) (A, error),
 ) (*written, error) {
 	caller := upstream.CallFrom(ctx)
-	call := &upstream.Call{Credential: caller.Credential, Forward: caller.Forward, KeepRedirects: caller.KeepRedirects}
+	call := &upstream.Call{
+		Credential: caller.Credential, Forward: caller.Forward, KeepRedirects: caller.KeepRedirects, Caller: caller.Caller,
+	}
 	defer func() {
 		if why := recover(); why != nil {
 			logPanic(ctx, w.log, call.Credential, why)
@@ -131,14 +135,14 @@ func runWrite[Q write, A proto.Message](
 	if call.Reply.Header == nil {
 		call.Reply.Header = http.Header{}
 	}
-	return &written{answer, call.Reply}, nil
+	return &written{answer, call.Reply, call.Quota}, nil
 }
 
 // yes asks GitLab whether a caller may read what an earlier write was answered. A trigger
 // job cannot be read by itself, only with those of its pipeline; contract section 7.6.
 func (w *writes) yes(ctx context.Context, req write, earlier *written) error {
 	caller := upstream.CallFrom(ctx)
-	ctx = upstream.WithCall(ctx, &upstream.Call{Credential: caller.Credential, Forward: caller.Forward})
+	ctx = upstream.WithCall(ctx, &upstream.Call{Credential: caller.Credential, Forward: caller.Forward, Caller: caller.Caller})
 	id, pipeline := req.GetJobId(), int64(0)
 	if earlier != nil {
 		id, pipeline = idsOf(earlier.message)

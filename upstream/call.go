@@ -27,8 +27,8 @@ type Call struct {
 	// KeepRedirects asks for the redirect of a moved project as an [Error] of kind
 	// [Redirected], where a read would follow it; contract section 1.
 	KeepRedirects bool
-	// Caller names who asks, for those that share a credential to be served in turns; ""
-	// is one like any other.
+	// Caller names who asks, such as a host, for those that share a credential to be served in
+	// turns; "" is one like any other.
 	Caller string
 	// Poll says that nobody waits for the answer: it comes after calls for which somebody
 	// does, where GitLab's quota is short.

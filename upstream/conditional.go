@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+
+	"github.com/jobgate/jobgate/upstream/retry"
 )
 
 // fetch asks for JSON and returns it as wire bytes. Equal reads that are under way share
@@ -75,7 +77,7 @@ func (c *Client) readWithin(caller context.Context, r *request, key frameKey, en
 			return wire, header, err
 		}
 		wait, ok := c.again(ctx, r, 0)
-		if !ok || !pause(ctx, wait) {
+		if !ok || r.tries.Pause(ctx, wait) != retry.Again {
 			return nil, nil, err
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/jobgate/jobgate/upstream/retry"
 )
 
 // The client's own timeouts. An [Error] that wraps one of them does not match
@@ -32,7 +34,7 @@ const (
 	Redirected                  // the answer is a redirect that is not followed
 	NotSent                     // provably nothing of the request was written
 	Interrupted                 // broken or timed out after something may have been written
-	Limited                     // not sent: too many calls are under way, or GitLab's quota is used up
+	Limited                     // too many calls or large answers are under way, or GitLab's quota is used up; a write was not sent
 	Invalid                     // the request breaks a rule of this package; see Violations
 )
 
@@ -111,6 +113,21 @@ func (e *Error) detail() string {
 		return e.Violations[0].Field + " " + e.Violations[0].Rule
 	}
 	return fmt.Sprintf("gitlab answered %d", e.Status)
+}
+
+// OutcomeUnknown says whether e is of a write that reached GitLab, or may have, and whose
+// answer, if any, does not tell what became of it: a front end's 502, 503 or 504 is none.
+func (e *Error) OutcomeUnknown() bool {
+	if !e.Write {
+		return false
+	}
+	switch e.Kind {
+	case Interrupted, Malformed, TooLarge:
+		return true
+	case Answered:
+		return retry.Transient(e.Status)
+	}
+	return false
 }
 
 // Unwrap returns the cause.

@@ -155,6 +155,13 @@ func (fl *flight) take() fetched {
 	return answer
 }
 
+// forgetAll lets nobody join what is under way now: it may tell of a time before a write.
+func (f *flights) forgetAll() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	clear(f.byKey)
+}
+
 // count is how many reads another one's call has answered.
 func (f *flights) count() uint64 {
 	f.mu.Lock()

@@ -172,3 +172,38 @@ func TestWhoLeavesHurtsNobody(t *testing.T) {
 		}
 	})
 }
+
+// TestReadAfterAWriteIsNew proves that a read which begins after a write of ours has ended
+// joins none that began before it, nor hears what was refused before.
+func TestReadAfterAWriteIsNew(t *testing.T) {
+	inFlight(t, func(t *testing.T, w *flightWorld) {
+		t.Helper()
+		var wg sync.WaitGroup
+		get := func() {
+			if _, err := w.get(t.Context(), byToken("a")); err != nil {
+				t.Error(err)
+			}
+		}
+		time.Sleep(time.Second)
+		write := func() {
+			_, err := w.client.RetryJob(WithCall(t.Context(), byToken("a")), &jobgatev1.RetryJobRequest{Project: "1", JobId: 7})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		wg.Go(write) // a second
+		time.Sleep(500 * time.Millisecond)
+		wg.Go(get)
+		time.Sleep(600 * time.Millisecond) // the write is over, the read is not
+		wg.Go(get)
+		wg.Wait()
+		if len(w.asked) != 3 {
+			t.Errorf("asked %q", w.asked)
+		}
+		w.client.refusals.note(frameKey{1}, fetched{err: &Error{Kind: Answered, Status: 404}})
+		write()
+		if _, ok := w.client.refusals.find(frameKey{1}); ok {
+			t.Error("a refusal has outlived a write")
+		}
+	})
+}

@@ -64,6 +64,9 @@ func appendKeyParts(b []byte, call *Call, r *request) []byte {
 	if call != nil && call.Poll { // nobody is to wait for one that may come later
 		kind += ", polled"
 	}
+	if call != nil && call.KeepRedirects {
+		kind += ", where it is"
+	}
 	for _, part := range [...]string{kind, r.method, path, r.span} {
 		b = appendPart(b, part)
 	}

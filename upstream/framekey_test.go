@@ -21,7 +21,7 @@ func jobRead(t testing.TB, project string, id int64, extra []*jobgatev1.Paramete
 	return r
 }
 
-// TestKeysDiffer: whatever is sent otherwise has another key; design section 7.
+// TestKeysDiffer: whatever is sent otherwise has another key.
 func TestKeysDiffer(t *testing.T) {
 	const token = "glpat-1"
 	asked := jobRead(t, "group/app", 7, nil)
@@ -56,6 +56,8 @@ func TestKeysDiffer(t *testing.T) {
 		"project":            {with(nil), jobRead(t, "group/apps", 7, nil)},
 		"query":              {with(nil), jobRead(t, "group/app", 7, param("a", "b"))},
 		"range":              {with(nil), &ranged},
+		"a poll":             {&Call{Credential: Credential{PrivateToken: token}, Poll: true}, asked},
+		"where it is":        {&Call{Credential: Credential{PrivateToken: token}, KeepRedirects: true}, asked},
 		"query as path":      {with(nil), jobRead(t, "group/app?a=b", 7, nil)},
 		"token in the query": {nil, jobRead(t, "group/app", 7, param("x", token))},
 	} {

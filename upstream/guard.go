@@ -17,14 +17,13 @@ import (
 )
 
 // guard is what stands between a call and the network: whether it is sent, when, and, if
-// it is a read, whether it is sent again; design section 8. Calls are told apart by what
+// it is a read, whether it is sent again; docs/adr/0007-bad-days.md. Calls are told apart by what
 // they ask for, so that one route that is slow or broken leaves the others alone.
 type guard struct {
-	attempts int // of a read
-	calls    int // under way
-	breaks   bool
-
-	paced bool
+	attempts int  // of a read
+	calls    int  // under way
+	breaks   bool // whether there are circuits
+	paced    bool // whether GitLab's limits are kept
 
 	quota    *quota.Limiter // nil without one
 	retries  *retry.Policy
@@ -93,7 +92,7 @@ func (g *guard) enter(ctx context.Context, r *request) (*pass, error) {
 			return nil, err
 		}
 	}
-	if p.slot, err = g.slots.Acquire(ctx, r.lane()); err != nil {
+	if p.slot, err = g.slots.Acquire(patient(ctx), r.lane()); err != nil {
 		p.permit.Done(circuit.Ignored)
 		return nil, err
 	}

@@ -78,25 +78,10 @@ func parsed(job *jobgatev1.Job) *jobgatev1.Job {
 	return read
 }
 
-// outcomeUnknown says whether a write was sent, or may have been, and no usable answer
-// came.
+// outcomeUnknown says whether err is of a write whose outcome is not known.
 func outcomeUnknown(err error) bool {
 	e, ok := errors.AsType[*Error](err)
-	if !ok || !e.Write {
-		return false
-	}
-	switch e.Kind {
-	case Interrupted, Malformed, TooLarge:
-		return true
-	case Answered:
-		return isDown(e.Status)
-	}
-	return false
-}
-
-// isDown tells the statuses of a GitLab, or a front end, that did not answer itself.
-func isDown(status int) bool {
-	return status == http.StatusBadGateway || status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout
+	return ok && e.OutcomeUnknown()
 }
 
 // readBack reads the job that a write was about, from GitLab and from nowhere else, and

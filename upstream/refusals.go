@@ -68,6 +68,13 @@ func (r *refusals) note(key frameKey, answer fetched) {
 	r.byKey[key] = refused{now.Add(r.keep), e, answer.call.Reply.Header.Clone()}
 }
 
+// forgetAll is after a write: what was refused before may not be now.
+func (r *refusals) forgetAll() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.byKey)
+}
+
 // makeRoom lets go of what holds no more, and else of some. With the lock.
 func (r *refusals) makeRoom(now time.Time) {
 	if len(r.byKey) < mostRefusals {

@@ -29,6 +29,8 @@ func (c *Client) ask(ctx, caller context.Context, r *request, by http.RoundTripp
 	for {
 		resp, err := c.attempt(ctx, caller, r, by)
 		if r.isWrite() {
+			c.flights.forgetAll()
+			c.refusals.forgetAll()
 			return resp, err
 		}
 		after, ok := passing(ctx, resp, err)
@@ -46,7 +48,7 @@ func (c *Client) ask(ctx, caller context.Context, r *request, by http.RoundTripp
 		if resp != nil {
 			drain(resp.Body)
 		}
-		if !pause(ctx, wait) {
+		if r.tries.Pause(ctx, wait) != retry.Again {
 			return nil, &Error{Op: r.op.String(), Kind: Interrupted, Err: cause(ctx, caller, ctx.Err())}
 		}
 	}
@@ -168,6 +170,10 @@ func (c *Client) bounded(caller context.Context) (context.Context, context.Cance
 // bodyFailed makes the error of an answer that could not be read further than body.
 func (r *request) bodyFailed(ctx, caller context.Context, resp *http.Response, body []byte, err error) error {
 	switch {
+	case errors.Is(err, errCrowded) && !r.isWrite(): // it may be asked for again
+		e := r.about(Limited, resp, err)
+		e.Status, e.RetryAfter = 0, time.Second
+		return e
 	case errors.Is(err, errTooLarge), errors.Is(err, errCrowded):
 		return r.about(TooLarge, resp, err)
 	case errors.Is(err, errCorrupt):

@@ -63,8 +63,8 @@ func (l *logCall) start(caller context.Context, r *request, held Validator) (*Tr
 
 // obtain asks for a log and returns the answer, whose body the caller closes. It is the log;
 // or, to a condition, 304; or, to the header Range, 206 or 416, of which it is yet to be seen
-// whether they are what was asked for. A 304 about another answer than the one held is none: then it asks again, without
-// a condition.
+// whether they are what was asked for. A 304 about another answer than the one held is
+// none: then it asks again, without a condition.
 func (l *logCall) obtain(ctx, caller context.Context, r *request) (*http.Response, error) {
 	resp, err := l.ask(ctx, caller, r, l.transport)
 	if err == nil && resp.StatusCode == http.StatusNotModified && r.validator != "" {

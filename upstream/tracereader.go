@@ -116,6 +116,17 @@ func (t *TraceReader) Read(p []byte) (int, error) {
 	return 0, t.err
 }
 
+// Fill reads until p is full or the log ends. At its end the error is [io.EOF] and nothing
+// else: that of a log that was cut short wraps [io.ErrUnexpectedEOF].
+func (t *TraceReader) Fill(p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var m int
+		m, err = t.Read(p[n:])
+		n += m
+	}
+	return n, err
+}
+
 // pass throws away what is before the offset.
 func (t *TraceReader) pass() {
 	scratch := newBuffer()

@@ -3,6 +3,7 @@ package inproc
 import (
 	"context"
 	"errors"
+	"net"
 	"time"
 
 	"github.com/jobgate/jobgate/upstream"
@@ -73,3 +74,11 @@ func CallerFrom(ctx context.Context) *Caller {
 
 // Inside says whether a call came through a [Channel].
 func Inside(ctx context.Context) bool { return ctx.Value(channelKey{}) != nil }
+
+// Host is the host of an address: who calls, by whatever connection.
+func Host(addr string) string {
+	if host, _, err := net.SplitHostPort(addr); err == nil {
+		return host
+	}
+	return addr
+}

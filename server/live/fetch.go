@@ -49,6 +49,10 @@ func (l *log) fetch(ctx context.Context) {
 		case <-timer.C:
 		case <-l.again:
 		}
+		select { // this look is for all who have asked for one
+		case <-l.again:
+		default:
+		}
 		if f.round() { //nolint:contextcheck // it has it
 			timer.Stop()
 		} else {

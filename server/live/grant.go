@@ -62,7 +62,7 @@ func (h *Hub) interval() time.Duration {
 	return time.Hour
 }
 
-// Bounds of the stretching of an interval; design section 7.
+// Bounds of the stretching of an interval; docs/adr/0006-live-logs.md.
 const (
 	cheapCheck     = 8 << 20 // bytes of a log that GitLab may load for each
 	longestStretch = 10

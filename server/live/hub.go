@@ -80,8 +80,9 @@ type Who struct {
 }
 
 // Join makes a reader of the log of a job that begins at the byte from, before which he
-// knows what is there, if anything. The caller closes it. GitLab is asked for a yes to this credential unless it was just now; its refusal, or
-// that it cannot be asked, is the error, an [*upstream.Error].
+// knows what is there, if anything. The caller closes it. GitLab is asked for a yes to this
+// credential unless it was just now; its refusal, or that it cannot be asked, is the error,
+// an [*upstream.Error].
 func (h *Hub) Join(ctx context.Context, who Who, jobID, from int64, before Before) (*Reader, error) {
 	r := h.enter(who, jobID, from) //nolint:contextcheck // a log outlives who comes first
 	r.before = before

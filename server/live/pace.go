@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Bounds of the pace at which a log is asked for; design section 7.
+// Bounds of the pace at which a log is asked for; docs/adr/0006-live-logs.md.
 const (
 	soonest = time.Second
 	latest  = 30 * time.Second // so that, with jitter and the time of an answer, nothing is older than a minute

@@ -69,7 +69,7 @@ func (f *fetcher) match(asked time.Time) {
 func (f *fetcher) take(t *upstream.TraceReader, from int64) (grown int64, err error) {
 	buf := buffers.Get().(*[64 << 10]byte) //nolint:errcheck,forcetypeassert // nothing else is in it
 	defer buffers.Put(buf)
-	n, err := fill(t, buf[:len(f.tail)])
+	n, err := t.Fill(buf[:len(f.tail)])
 	switch {
 	case err != nil && err != io.EOF: //nolint:errorlint // a wrapped one is a log cut short
 		return 0, err
@@ -80,7 +80,7 @@ func (f *fetcher) take(t *upstream.TraceReader, from int64) (grown int64, err er
 	}
 	f.doubt = false
 	for err == nil {
-		n, err = fill(t, buf[:])
+		n, err = t.Fill(buf[:])
 		grown += int64(n)
 		f.keep(buf[:n])
 	}
@@ -99,16 +99,6 @@ func (f *fetcher) headDiffers(t *upstream.TraceReader, from int64) bool {
 	}
 	held, ok := f.pages.Digest(from)
 	return ok && held != sent
-}
-
-// fill reads until p is full. At the end of the log the error is io.EOF itself.
-func fill(t io.Reader, p []byte) (n int, err error) {
-	for n < len(p) && err == nil {
-		var m int
-		m, err = t.Read(p[n:])
-		n += m
-	}
-	return n, err
 }
 
 // keep appends bytes to the log.

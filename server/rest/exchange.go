@@ -49,7 +49,7 @@ func (x *exchange) answer() {
 	}
 	x.RequestID = requestID(x.r.Header)
 	x.Forward = forward(x.r.Header)
-	x.Caller.Caller = x.r.RemoteAddr
+	x.Caller.Caller = inproc.Host(x.r.RemoteAddr)
 	x.KeepRedirects, x.ByReference = true, true
 	x.BridgesRoute = x.bridges
 	if plain := x.identify(); !plain || !x.fits || x.r.Method != x.method || !x.fitted() {

@@ -54,7 +54,7 @@ func (cfg Config) withDefaults() (Config, error) {
 }
 
 // Transient says whether a read that was answered with this status may be answered
-// otherwise if it is sent again; design section 8.
+// otherwise if it is sent again.
 func Transient(status int) bool {
 	switch status {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:

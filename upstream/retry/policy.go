@@ -51,8 +51,17 @@ func (p *Policy) Begin() Call {
 // that, else at once.
 func (c *Call) Wait(ctx context.Context, after time.Duration) Verdict {
 	wait, v := c.Next(ctx, after)
-	if v != Again || wait == 0 {
+	if v != Again {
 		return v
+	}
+	return c.Pause(ctx, wait)
+}
+
+// Pause is the wait that Next has told. If the context ends first, the retry is not made, and
+// given back to the budget: [Gone].
+func (c *Call) Pause(ctx context.Context, wait time.Duration) Verdict {
+	if wait == 0 {
+		return Again
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -65,7 +74,7 @@ func (c *Call) Wait(ctx context.Context, after time.Duration) Verdict {
 	}
 }
 
-// Next is Wait without the wait, for a caller that waits itself.
+// Next is Wait without the wait, for a caller who has something to do before [Call.Pause].
 func (c *Call) Next(ctx context.Context, after time.Duration) (time.Duration, Verdict) {
 	p := c.policy
 	c.failed++
