@@ -207,8 +207,8 @@ func foreign(err error) error {
 // behind the word "malformed".
 func withoutQuotes(err error) error {
 	text := err.Error()
-	if i := strings.Index(text, "malformed"); i >= 0 {
-		return errors.New(text[:i] + "malformed answer")
+	if before, _, ok := strings.Cut(text, "malformed"); ok {
+		return errors.New(before + "malformed answer")
 	}
 	if before, _, ok := strings.Cut(text, `"`); ok {
 		return errors.New(before + "…")
