@@ -9,10 +9,7 @@ func (s *Store[T]) again(ctx context.Context, e *entry[T], w Write[T]) (none T, 
 	case <-ctx.Done():
 		return none, false, &PendingError{context.Cause(ctx)}
 	}
-	o := s.outcome(e)
-	if o.fate == Unknown && w.Look != nil {
-		o = s.look(ctx, e, w.Look)
-	}
+	o := e.outcome
 	switch o.fate {
 	case Unknown:
 		s.tally(&s.count.unknown)
@@ -36,34 +33,4 @@ func yes[T any](ctx context.Context, ask func(context.Context, T) error, answer 
 		return errNobody
 	}
 	return ask(ctx, answer)
-}
-
-// outcome is what is known of a run that is over.
-func (s *Store[T]) outcome(e *entry[T]) outcome[T] {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return e.outcome
-}
-
-// look looks what became of a write whose outcome is not known, and notes if it was done.
-// Of those who look at the same time, the first to know is believed.
-func (s *Store[T]) look(ctx context.Context, e *entry[T], look func(context.Context) (T, bool)) outcome[T] {
-	answer, done := look(ctx)
-	if !done {
-		return s.outcome(e)
-	}
-	o := outcome[T]{fate: Done}
-	var bytes int64
-	o.answer, bytes, o.err = s.rules.Keep(answer, nil)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case e.fate != Unknown:
-		return e.outcome
-	case s.entries[e.key] != e: // it has expired meanwhile
-		return o
-	}
-	s.count.settled++
-	s.remember(e, o, bytes)
-	return e.outcome
 }

@@ -33,16 +33,3 @@ func TestFateOf(t *testing.T) {
 		}
 	}
 }
-
-// TestJudged proves that no rule makes a success of an error.
-func TestJudged(t *testing.T) {
-	for judged, want := range map[Fate]Fate{Undone: Undone, Unknown: Unknown, Done: Unknown, 0: Unknown, 9: Unknown} {
-		s := New(Config{}, Rules[string]{Judge: func(error) Fate { return judged }})
-		if got := s.judge(errBroken); got != want {
-			t.Errorf("%d is taken for %d", judged, got)
-		}
-		if got := s.judge(nil); got != Done {
-			t.Errorf("a success is %d", got)
-		}
-	}
-}

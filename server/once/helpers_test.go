@@ -37,7 +37,6 @@ type world struct {
 	about string // the answer that it was for
 	no    error  // what GitLab says then
 	size  int64  // of an outcome; 0 is that of its text
-	fault *PanicError
 }
 
 // inWorld runs a test in a bubble, and proves that a store that is measured becomes empty.
@@ -52,7 +51,6 @@ func inWorld(t *testing.T, cfg Config, test func(t *testing.T, w *world)) {
 				}
 				return answer, int64(len(answer)), err
 			},
-			Panicked: func(fault *PanicError) { w.fault = fault },
 		})
 		test(t, w)
 		w.Close(t.Context())

@@ -48,7 +48,6 @@ type model struct {
 type name struct {
 	owner   int
 	fate    Fate // 0 while it is under way
-	lost    bool // it was unknown once
 	content string
 	answer  string
 	until   time.Time
@@ -98,9 +97,6 @@ func (m *model) step() {
 	write := m.write(fmt.Sprint("t", owner), fmt.Sprint(m.rand.IntN(5)), content, nil)
 	before, room, runs := m.now(write.Key, owner)
 	write.Run = m.run(write.Key, owner, content)
-	if m.rand.IntN(4) == 0 {
-		write.Look = m.look(write.Key)
-	}
 	allowed := m.rand.IntN(4) > 0
 	asked := false
 	write.Yes = func(_ context.Context, answer string) error {
@@ -150,10 +146,10 @@ func (m *model) run(key Key, owner int, content string) func(context.Context) (s
 		n.until = time.Now().Add(time.Minute)
 		if err != nil {
 			n.fate = FateOf(err)
-			n.lost = n.fate == Unknown
 			return "", err
 		}
-		n.fate, n.answer = Done, m.answer()
+		m.n++
+		n.fate, n.answer = Done, fmt.Sprint("answer ", m.n) // one that no other is
 		return n.answer, nil
 	}
 }
@@ -169,26 +165,6 @@ func (m *model) begun(key Key, owner int, content string) *name {
 	n := &name{owner: owner, content: content}
 	m.names[key] = n
 	return n
-}
-
-// answer is one that no other is.
-func (m *model) answer() string {
-	m.n++
-	return fmt.Sprint("answer ", m.n)
-}
-
-// look finds a write half of the time.
-func (m *model) look(key Key) func(context.Context) (string, bool) {
-	found := m.rand.IntN(2) == 0
-	return func(context.Context) (string, bool) {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		if n := m.live(key); found && n != nil && n.fate == Unknown {
-			n.fate, n.answer = Done, m.answer()
-			return n.answer, true
-		}
-		return "", false
-	}
 }
 
 // check proves that what a caller is told is so.
@@ -207,7 +183,7 @@ func (m *model) check(key Key, content string, before *name, room bool, r result
 	case errors.Is(err, context.DeadlineExceeded):
 		ok = now.fate == 0
 	case errors.Is(err, errBroken):
-		ok = now.lost && !asked
+		ok = now.fate == Unknown && !asked
 	case errors.Is(err, errRefused), errors.Is(err, errNotSent):
 		ok = now.fate == Undone && !asked
 	default:

@@ -118,8 +118,6 @@ func TestLargeOutcome(t *testing.T) {
 		unknown := w.write("ada", "3", "c", takes(0, "", errBroken))
 		w.want(w.do(t.Context(), unknown), result{"", false, errBroken})
 		w.want(w.do(t.Context(), unknown), result{"", true, ErrUnknown})
-		unknown.Look = func(context.Context) (string, bool) { return "job 9", true }
-		w.want(w.do(t.Context(), unknown), result{"", true, ErrNotKept})
 		if s := w.Stats(); s.Bytes != entryBytes || w.runs != 3 {
 			t.Errorf("%d runs, %+v", w.runs, s)
 		}

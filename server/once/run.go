@@ -24,37 +24,24 @@ func (s *Store[T]) run(caller context.Context, e *entry[T], write func(context.C
 	var bytes int64
 	returned := false
 	defer func() {
-		var fault *PanicError
 		if !returned {
-			fault = panicked(recover())
+			fault := panicked(recover())
 			got = outcome[T]{fate: Unknown, err: fault}
 			kept, bytes = got, int64(len(fault.Value)+len(fault.Stack))
 		}
 		s.finish(e, kept, bytes)
 		out <- got
 		close(e.over)
-		if fault != nil && s.rules.Panicked != nil {
-			s.rules.Panicked(fault)
-		}
 	}()
 	got.answer, got.err = write(ctx)
-	got.fate = s.judge(got.err)
+	if got.fate = Done; got.err != nil {
+		got.fate = FateOf(got.err)
+	}
 	kept = got
 	if got.fate != Undone {
 		kept.answer, bytes, kept.err = s.rules.Keep(got.answer, got.err)
 	}
 	returned = true
-}
-
-// judge is the fate of a run that returned.
-func (s *Store[T]) judge(err error) Fate {
-	if err == nil {
-		return Done
-	}
-	if s.rules.Judge(err) == Undone {
-		return Undone
-	}
-	return Unknown
 }
 
 // panicked makes the error of a panic. Without a value the goroutine was ended.
@@ -70,9 +57,6 @@ func panicked(value any) *PanicError {
 func (s *Store[T]) finish(e *entry[T], o outcome[T], bytes int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, ok := o.err.(*PanicError); ok { //nolint:errorlint // one of our own, not one in it
-		s.count.panics++
-	}
 	if o.fate == Undone {
 		e.outcome = o // for those who wait
 		s.forget(e)

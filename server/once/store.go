@@ -10,16 +10,10 @@ import (
 
 // Rules say what a Store does not know of the answers that it holds.
 type Rules[T any] struct {
-	// Judge tells the fate of a run that ended with an error: [Undone] only if the write
-	// has not happened for sure; all else is taken for [Unknown]. Nil is [FateOf].
-	Judge func(err error) Fate
 	// Keep makes what is remembered of an outcome that is not [Undone], and tells its size
 	// in bytes. Who ran the write gets what it was made of, and may change that. Whoever
 	// repeats it shares what was made. Of an error it must keep nothing that needs a yes.
 	Keep func(answer T, err error) (kept T, bytes int64, told error)
-	// Panicked, if set, hears of each panic of a run, also if its caller has gone. It must
-	// not panic itself.
-	Panicked func(*PanicError)
 }
 
 // Write is one request to write something.
@@ -39,10 +33,6 @@ type Write[T any] struct {
 	// than was asked for if that was retried, and zero if it was not kept. It is called for
 	// each repeat, after the outcome is known, with the caller's own context. Nil is a no.
 	Yes func(ctx context.Context, answer T) error
-	// Look, if set, looks what became of a write whose outcome is not known, for a repeat.
-	// With true it was done, and this is its answer from now on. There is no way to say
-	// that it was not: it may be under way yet.
-	Look func(ctx context.Context) (T, bool)
 }
 
 // Store remembers writes. It is safe for concurrent use.
@@ -63,20 +53,20 @@ type Store[T any] struct {
 
 // entry is a write that is under way or remembered.
 type entry[T any] struct {
-	key     Key
-	owner   Owner
-	content Digest
-	proof   string
-	account *account
-	over    chan struct{} // closed when the run is
+	key        Key
+	owner      Owner
+	content    Digest
+	proof      string
+	account    *account
+	over       chan struct{} // closed when the run is
+	outcome[T]               // of the run, once it is over
 
 	// The store's lock guards the rest.
-	outcome[T]
 	bytes int64     // counted for it
 	until time.Time // remembered so long
 }
 
-// outcome is that of a run; without a fate it is under way.
+// outcome is that of a run.
 type outcome[T any] struct {
 	fate   Fate
 	answer T
@@ -85,9 +75,6 @@ type outcome[T any] struct {
 
 // New makes a Store.
 func New[T any](cfg Config, rules Rules[T]) *Store[T] {
-	if rules.Judge == nil {
-		rules.Judge = FateOf
-	}
 	cfg = cfg.filled()
 	s := &Store[T]{cfg: cfg, rules: rules, entries: map[Key]*entry[T]{}}
 	s.rooms = rooms{
@@ -136,9 +123,6 @@ func (s *Store[T]) enter(ctx context.Context, w Write[T]) (e *entry[T], mine <-c
 		if e.content != w.Content || e.owner != w.Owner {
 			s.count.conflicts++
 			return nil, nil, ErrConflict
-		}
-		if e.fate == 0 {
-			s.count.waits++
 		}
 		return e, nil, nil
 	}

@@ -28,7 +28,7 @@ func TestHundredAtOnce(t *testing.T) {
 			w.want(r, result{"job 7", r.again, nil})
 		}
 		w.wantSpent(1, 99)
-		if s := w.Stats(); again != 99 || s.Runs != 1 || s.Waits != 99 || s.Replays != 99 || s.Entries != 1 || s.Bytes != entryBytes+5 {
+		if s := w.Stats(); again != 99 || s.Runs != 1 || s.Replays != 99 || s.Entries != 1 || s.Bytes != entryBytes+5 {
 			t.Errorf("%d again, %+v", again, s)
 		}
 	})
@@ -48,7 +48,7 @@ func TestRace(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i%7)*time.Second/10+1)
 				defer cancel()
 				write := w.write("ada", string(rune('a'+i%13)), "c", takes(time.Second/4, "job 7", fates[i%3]))
-				write.Look = func(context.Context) (string, bool) { return "job 7", i%2 == 0 }
+				write.Proof = string(rune('p' + i%2))
 				out <- w.do(ctx, write)
 				w.Stats()
 			}()

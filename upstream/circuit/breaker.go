@@ -19,8 +19,6 @@ type Breaker struct {
 	ramp    ramp
 	opened  int64 // times
 	refused int64 // calls
-	changes []Change
-	telling bool // somebody tells OnChange
 }
 
 // New makes a closed breaker.
@@ -46,7 +44,7 @@ type Permit struct {
 func (b *Breaker) Allow(mayProbe bool) (Permit, error) {
 	now := time.Since(b.born)
 	b.mu.Lock()
-	defer b.unlock()
+	defer b.mu.Unlock()
 	p := Permit{breaker: b, opened: b.opened, begun: now}
 	switch b.stateAt(now) {
 	case Closed:
@@ -73,7 +71,7 @@ func (p Permit) Check() error {
 	}
 	now := time.Since(b.born)
 	b.mu.Lock()
-	defer b.unlock()
+	defer b.mu.Unlock()
 	if p.opened == b.opened || b.stateAt(now) == Closed {
 		return nil
 	}
@@ -94,7 +92,7 @@ func (p Permit) Done(o Outcome) {
 		}
 	}
 	b.mu.Lock()
-	defer b.unlock()
+	defer b.mu.Unlock()
 	switch {
 	case p.opened != b.opened:
 	case b.state == Open:

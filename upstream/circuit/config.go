@@ -35,16 +35,6 @@ type Config struct {
 	// RampStep is the least time of each of the three steps from the first success to
 	// normal: 1 s by default.
 	RampStep time.Duration
-
-	// OnChange is told of each change of state, in order, one at a time, by the goroutine
-	// whose call brought it about; nil for nobody. It may use the breaker.
-	OnChange func(Change)
-}
-
-// Change is a change of state.
-type Change struct {
-	From, To State
-	At       time.Time
 }
 
 // withDefaults returns cfg with its zero values replaced.

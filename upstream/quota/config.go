@@ -15,9 +15,10 @@ type Config struct {
 	// negative for none.
 	RouteQueue int
 	// FirstCalls is how many calls with a credential to one route may be in flight before
-	// GitLab has answered one: 8 by default; a route that is slow holds up no other. Each answer that tells no quota allows one more, up to
-	// 64; from then on there is no bound. Nor does one that is slow to answer hold up the
-	// others: one more may be sent every second.
+	// GitLab has answered one: 8 by default; a route that is slow holds up no other. Each
+	// answer that tells no quota allows one more, up to 64; from then on there is no bound.
+	// Nor does one that is slow to answer hold up the others: one more may be sent every
+	// second.
 	FirstCalls int
 	// Credentials is how many are remembered: 10000 by default. The one that was used
 	// longest ago is forgotten first, unless calls with it wait.

@@ -1,16 +1,19 @@
 package quota
 
-import "time"
+import (
+	"container/list"
+	"time"
+)
 
 // mostRoutes are told apart; the gateway has fewer. More share the last one's bucket.
 const mostRoutes = 64
 
 // credential is what is known of one credential. The limiter's lock guards it.
 type credential struct {
-	digest       [32]byte
-	first        int64       // calls in flight to a route of which nothing is known
-	older, newer *credential // by when they were used
-	used         time.Duration
+	digest [32]byte
+	first  int64         // calls in flight to a route of which nothing is known
+	age    *list.Element // of Limiter.ages
+	used   time.Duration
 
 	general bucket
 	routes  []*route
@@ -110,37 +113,3 @@ func (c *credential) busy() bool { return c.waiting > 0 }
 
 // inFlight says whether calls are under way.
 func (c *credential) inFlight() bool { return c.general.n > 0 }
-
-// ages is a list of credentials by when they were used.
-type ages struct{ oldest, newest *credential }
-
-func (a *ages) add(c *credential) {
-	c.older, c.newer = a.newest, nil
-	if a.newest != nil {
-		a.newest.newer = c
-	} else {
-		a.oldest = c
-	}
-	a.newest = c
-}
-
-func (a *ages) drop(c *credential) {
-	if c.older != nil {
-		c.older.newer = c.newer
-	} else {
-		a.oldest = c.newer
-	}
-	if c.newer != nil {
-		c.newer.older = c.older
-	} else {
-		a.newest = c.older
-	}
-	c.older, c.newer = nil, nil
-}
-
-func (a *ages) touch(c *credential) {
-	if a.newest != c {
-		a.drop(c)
-		a.add(c)
-	}
-}

@@ -3,7 +3,8 @@ package quota
 import "time"
 
 // refusal says why a call that waits may not, nil if it may. If the line is full, it may
-// take the place of a call of one with more calls than its own caller, see [line.victim]. With the lock.
+// take the place of a call of one with more calls than its own caller, see [line.victim].
+// With the lock.
 func (l *Limiter) refusal(t *Ticket, now time.Duration) error {
 	c := t.cred
 	wait := c.forecast(t, now) - now
@@ -24,13 +25,19 @@ func (l *Limiter) refusal(t *Ticket, now time.Duration) error {
 	if last == nil {
 		return c.exhausted(t, wait, QueueFull, now)
 	}
-	last.err = c.exhausted(last, c.forecast(last, now)-now, QueueFull, now)
-	last.state = over
-	c.leave(last)
+	l.turnAway(last, c.forecast(last, now)-now, QueueFull, now)
+	return nil
+}
+
+// turnAway refuses a call that waits, and would have to for so long. With the lock.
+func (l *Limiter) turnAway(t *Ticket, wait time.Duration, why Reason, now time.Duration) {
+	c := t.cred
+	t.err = c.exhausted(t, wait, why, now)
+	t.state = over
+	c.leave(t)
 	c.refused++
 	l.waiting(-1)
-	close(last.ready)
-	return nil
+	close(t.ready)
 }
 
 // exhausted makes the error of a call that would have to wait so long.

@@ -130,13 +130,8 @@ func (l *Limiter) expel(c *credential, now time.Duration) {
 				for t := p.first; t != nil; {
 					after := t.after
 					if t.deadline < at {
-						t.err = c.exhausted(t, at-now, TooLate, now)
 						l.count.late++
-						c.refused++
-						t.state = over
-						c.leave(t)
-						l.waiting(-1)
-						close(t.ready)
+						l.turnAway(t, at-now, TooLate, now)
 					}
 					t = after
 				}

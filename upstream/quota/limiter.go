@@ -1,6 +1,7 @@
 package quota
 
 import (
+	"container/list"
 	"context"
 	"sync"
 	"time"
@@ -14,7 +15,7 @@ type Limiter struct {
 	mu       sync.Mutex
 	clock    clock
 	creds    map[[32]byte]*credential
-	ages     ages
+	ages     list.List // of *credential, the one that was used longest ago first
 	inFlight int64
 	count    counters
 }
@@ -76,7 +77,6 @@ func (l *Limiter) admit(ctx context.Context, r Request, now time.Duration) (*Tic
 	l.waiting(1)
 	l.pump(c, now)
 	if t.state == held {
-		t.ready = nil
 		return t, nil
 	}
 	if err := l.refusal(t, now); err != nil {
@@ -187,14 +187,14 @@ func (l *Limiter) waiting(n int64) { l.count.waiting += n }
 func (l *Limiter) credential(digest [32]byte, now time.Duration) *credential {
 	c := l.creds[digest]
 	if c != nil {
-		l.ages.touch(c)
+		l.ages.MoveToBack(c.age)
 		c.used = now
 	}
 	l.forget(now, 2, c == nil)
 	if c == nil {
 		c = &credential{digest: digest, first: int64(l.cfg.FirstCalls)}
 		l.creds[digest] = c
-		l.ages.add(c)
+		c.age = l.ages.PushBack(c)
 		c.used = now
 	}
 	return c
@@ -204,16 +204,20 @@ func (l *Limiter) credential(digest [32]byte, now time.Duration) *credential {
 // is to come. Calls in flight keep none of those: what they teach is lost. With the lock.
 func (l *Limiter) forget(now time.Duration, n int, oneMore bool) {
 	for ; n > 0; n-- {
-		c := l.ages.oldest
+		oldest := l.ages.Front()
+		if oldest == nil {
+			return
+		}
+		c := oldest.Value.(*credential) //nolint:errcheck,forcetypeassert // nothing else is in it
 		tooMany := oneMore && len(l.creds) >= l.cfg.Credentials
 		switch {
-		case c == nil || !tooMany && now-c.used < l.cfg.Idle:
+		case !tooMany && now-c.used < l.cfg.Idle:
 			return
 		case c.busy(), c.inFlight() && !tooMany:
-			l.ages.touch(c)
+			l.ages.MoveToBack(oldest)
 			continue
 		}
-		l.ages.drop(c)
+		l.ages.Remove(oldest)
 		delete(l.creds, c.digest)
 		l.count.forgotten++
 	}

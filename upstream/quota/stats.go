@@ -50,7 +50,12 @@ func (l *Limiter) Quota(credential [32]byte, routeName string) (Quota, bool) {
 	if !known {
 		return Quota{}, false
 	}
-	return Quota{best.limit, best.window, best.left, l.born.Add(best.ends)}, true
+	return l.quota(best), true
+}
+
+// quota is q for those who do not count from the limiter's birth.
+func (l *Limiter) quota(q standing) Quota {
+	return Quota{q.limit, q.window, q.left, l.born.Add(q.ends)}
 }
 
 // Use is what is known of one credential.
@@ -102,11 +107,11 @@ func (l *Limiter) Top(n int) []Use {
 			Waiting: c.waiting, Upstream: c.upstream, Early: c.refused,
 		}
 		if q, ok := c.general.quota(now); ok {
-			u.Quota = Quota{q.limit, q.window, q.left, l.born.Add(q.ends)}
+			u.Quota = l.quota(q)
 		}
 		for _, r := range c.routes {
 			if q, ok := r.quota(now); ok {
-				u.Routes = append(u.Routes, RouteUse{r.name, r.waiting, Quota{q.limit, q.window, q.left, l.born.Add(q.ends)}})
+				u.Routes = append(u.Routes, RouteUse{r.name, r.waiting, l.quota(q)})
 			}
 		}
 		slices.SortFunc(u.Routes, func(a, b RouteUse) int { return cmp.Compare(a.Route, b.Route) })

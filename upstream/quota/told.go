@@ -122,7 +122,7 @@ func (t *told) limitOf(d *heard) int64 {
 		return t.limit
 	case d.refused && d.observed > 1 && d.limit > 0: // a window may be shorter than a minute, too
 		return min(d.limit, d.observed-1)
-	case t.known && (d.limit < 0 || d.limit == t.shown):
+	case t.known && d.limit < 0:
 		return max(t.limit, d.remaining)
 	case d.limit >= 0:
 		return max(d.limit, d.remaining)

@@ -17,8 +17,6 @@ type Config struct {
 	// Share is what calls with the same key may have of the slots, and of the places to
 	// wait, rounded down, but one of each at least: 0.5 by default, at most 1.
 	Share float64
-	// Shares are those of single keys, in place of Share.
-	Shares map[string]float64
 }
 
 func (cfg Config) withDefaults() (Config, error) {
@@ -28,22 +26,15 @@ func (cfg Config) withDefaults() (Config, error) {
 	cfg.Slots = cmp.Or(cfg.Slots, 64)
 	cfg.Queue = max(cmp.Or(cfg.Queue, 8*cfg.Slots), 0)
 	cfg.Share = cmp.Or(cfg.Share, 0.5)
-	if !isShare(cfg.Share) {
+	if !(cfg.Share > 0 && cfg.Share <= 1) { // nor is it a number else
 		return cfg, errors.New("slots: Share must be above 0, and 1 at most")
-	}
-	for key, share := range cfg.Shares {
-		if !isShare(share) {
-			return cfg, fmt.Errorf("slots: the share of %q must be above 0, and 1 at most", key)
-		}
 	}
 	return cfg, nil
 }
 
-func isShare(x float64) bool { return x > 0 && x <= 1 }
-
-// part is a share of whole, one at least of what there is.
-func part(share float64, whole int) int {
-	return max(int(share*float64(whole)), min(whole, 1))
+// part is what one key may have of whole, one at least of what there is.
+func (cfg Config) part(whole int) int {
+	return max(int(cfg.Share*float64(whole)), min(whole, 1))
 }
 
 // Reason says why a call was refused.

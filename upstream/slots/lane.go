@@ -8,7 +8,6 @@ const manyLanes = 1024
 // lane is the calls with one key.
 type lane struct {
 	key         string
-	most, room  int // slots and places to wait that it may have
 	held        int
 	queued      int
 	first, last *Slot // of those that wait
@@ -23,19 +22,15 @@ func (l *Limiter) lane(key string) *lane {
 	if n := l.lanes[key]; n != nil {
 		return n
 	}
-	if len(l.lanes) >= l.most {
+	if len(l.lanes) >= l.many {
 		for other, n := range l.lanes {
 			if n.held == 0 && n.queued == 0 {
 				delete(l.lanes, other)
 			}
 		}
-		l.most = max(manyLanes, 2*len(l.lanes))
+		l.many = max(manyLanes, 2*len(l.lanes))
 	}
-	share, ok := l.cfg.Shares[key]
-	if !ok {
-		share = l.cfg.Share
-	}
-	n := &lane{key: key, most: part(share, l.cfg.Slots), room: part(share, l.cfg.Queue)}
+	n := &lane{key: key}
 	l.lanes[key] = n
 	return n
 }
@@ -78,7 +73,7 @@ func (l *Limiter) quit(s *Slot) {
 // place puts a lane that has changed where it belongs: into ready, by the age of its
 // first call, if that one waits for no more than a slot. With the lock.
 func (l *Limiter) place(n *lane) {
-	belongs := n.queued > 0 && (n.held < n.most || n.most == l.cfg.Slots)
+	belongs := n.queued > 0 && (n.held < l.each || l.each == l.cfg.Slots)
 	l.ahead -= n.ahead
 	n.ahead = 0
 	if belongs {

@@ -8,15 +8,16 @@ import (
 
 // Limiter has the slots. It is safe for concurrent use.
 type Limiter struct {
-	cfg  Config
-	born time.Time // times are counted from here
+	cfg        Config
+	each, room int       // slots and places to wait that one key may have
+	born       time.Time // times are counted from here
 
 	mu     sync.Mutex
 	held   int // slots
 	queued int // calls that wait
 	order  int64
 	lanes  map[string]*lane
-	most   int   // lanes before the idle ones are dropped
+	many   int   // lanes before the idle ones are dropped
 	ready  lanes // those with a call that waits for no more than a slot
 	ahead  int   // calls that wait in them
 	mean   mean
@@ -29,7 +30,10 @@ func New(cfg Config) (*Limiter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Limiter{cfg: cfg, born: time.Now(), lanes: map[string]*lane{}, most: manyLanes}, nil
+	return &Limiter{
+		cfg: cfg, each: cfg.part(cfg.Slots), room: cfg.part(cfg.Queue), born: time.Now(),
+		lanes: map[string]*lane{}, many: manyLanes,
+	}, nil
 }
 
 // Slot is the leave to have one call under way.
@@ -62,7 +66,7 @@ func (l *Limiter) Acquire(ctx context.Context, key string) (*Slot, error) {
 	s := &Slot{limiter: l, since: time.Since(l.born)}
 	l.mu.Lock()
 	s.lane = l.lane(key)
-	if l.held < l.cfg.Slots && s.lane.held < s.lane.most { // whoever could use it has one
+	if l.held < l.cfg.Slots && s.lane.held < l.each { // whoever could use it has one
 		l.grant(s)
 		l.mu.Unlock()
 		return s, nil
@@ -139,7 +143,7 @@ func (l *Limiter) next(now time.Duration) {
 // the lock.
 func (l *Limiter) refuse(ctx context.Context, n *lane) error {
 	wait := l.expect(n)
-	if l.queued >= l.cfg.Queue || n.queued >= n.room {
+	if l.queued >= l.cfg.Queue || n.queued >= l.room {
 		l.count.full++
 		return &RefusedError{Key: n.key, Reason: QueueFull, Wait: wait}
 	}
@@ -155,8 +159,8 @@ func (l *Limiter) refuse(ctx context.Context, n *lane) error {
 // the lane, if the lane has all that it may have, and for those before it in all.
 func (l *Limiter) expect(n *lane) time.Duration {
 	var wait time.Duration
-	if n.held >= n.most {
-		wait = n.mean.times(n.queued+1, n.most)
+	if n.held >= l.each {
+		wait = n.mean.times(n.queued+1, l.each)
 	}
 	if l.held >= l.cfg.Slots {
 		wait = max(wait, l.mean.times(l.ahead+1, l.cfg.Slots))

@@ -3,31 +3,40 @@ package slots
 import (
 	"context"
 	"errors"
-	"slices"
 	"testing"
 	"time"
 )
 
 // TestFull proves that calls are refused at once when too many wait.
 func TestFull(t *testing.T) {
-	inBubble(t, Config{Slots: 2, Queue: 4, Share: 1, Shares: map[string]float64{"b": 0.5}}, func(t *testing.T, l *Limiter) {
+	inBubble(t, Config{Slots: 2, Queue: 4, Share: 1}, func(t *testing.T, l *Limiter) {
 		t.Helper()
 		busy := takeAll(t, l, "a", 2)
 		time.Sleep(time.Second)
 		busy[0].Release() // now it is known that calls take a second
 		busy[0] = take(t, l, "a")
-		w := []*waiter{wait(t.Context(), l, "b"), wait(t.Context(), l, "b")}
-		_, err := l.Acquire(t.Context(), "b")
-		wantRefused(t, err, QueueFull)
-		w = append(w, wait(t.Context(), l, "a"), wait(t.Context(), l, "a"))
-		_, err = l.Acquire(t.Context(), "c")
+		w := []*waiter{wait(t.Context(), l, "b"), wait(t.Context(), l, "b"), wait(t.Context(), l, "a"), wait(t.Context(), l, "a")}
+		_, err := l.Acquire(t.Context(), "c")
 		if e := wantRefused(t, err, QueueFull); e.Key != "c" || e.Wait < 2*time.Second || e.Wait > 3*time.Second {
 			t.Errorf("%+v", *e)
 		}
-		if s := l.Stats(); s.Full != 2 || s.Waiting != 4 || s.Held != 2 || s.Keys["b"].Waiting != 2 {
+		if s := l.Stats(); s.Full != 1 || s.Waiting != 4 || s.Held != 2 || s.Keys["b"].Waiting != 2 {
 			t.Errorf("%+v", s)
 		}
 		release(busy)
+		for _, w := range w {
+			<-w.over
+			w.slot.Release()
+		}
+	})
+	inBubble(t, Config{Slots: 2, Queue: 4, Share: 0.5}, func(t *testing.T, l *Limiter) {
+		t.Helper()
+		busy := take(t, l, "a")
+		w := []*waiter{wait(t.Context(), l, "a"), wait(t.Context(), l, "a")}
+		_, err := l.Acquire(t.Context(), "a") // half of the places are taken, the others are for others
+		wantRefused(t, err, QueueFull)
+		take(t, l, "b").Release()
+		busy.Release()
 		for _, w := range w {
 			<-w.over
 			w.slot.Release()
@@ -46,7 +55,7 @@ func TestFull(t *testing.T) {
 // TestTooLate proves that a call whose turn would come after its deadline does not wait,
 // and that one which may hope does.
 func TestTooLate(t *testing.T) {
-	inBubble(t, Config{Slots: 4, Share: 1, Shares: map[string]float64{"half": 0.5}}, func(t *testing.T, l *Limiter) {
+	inBubble(t, Config{Slots: 4, Share: 1}, func(t *testing.T, l *Limiter) {
 		t.Helper()
 		within := func(d time.Duration) context.Context {
 			ctx, cancel := context.WithTimeout(t.Context(), d)
@@ -59,7 +68,7 @@ func TestTooLate(t *testing.T) {
 		}
 		time.Sleep(10 * time.Second)
 		release(busy)
-		busy = slices.Concat(takeAll(t, l, "a", 2), takeAll(t, l, "half", 2))
+		busy = takeAll(t, l, "a", 4)
 		w := []*waiter{wait(t.Context(), l, "a"), wait(t.Context(), l, "b"), wait(t.Context(), l, "c")}
 		_, err := l.Acquire(within(4*time.Second), "d") // the fourth in line, of slots that take ten seconds
 		if e := wantRefused(t, err, TooLate); e.Wait < 9*time.Second || e.Wait > 11*time.Second {
@@ -80,12 +89,16 @@ func TestTooLate(t *testing.T) {
 		if s := l.Stats(); s.Late != 1 {
 			t.Errorf("%+v", s)
 		}
-
-		half := takeAll(t, l, "half", 2)
+	})
+	inBubble(t, Config{Slots: 4, Share: 0.5}, func(t *testing.T, l *Limiter) {
+		t.Helper()
+		half := takeAll(t, l, "a", 2)
 		time.Sleep(10 * time.Second)
 		release(half)
-		half = takeAll(t, l, "half", 2) // its own slots are taken, others are free
-		_, err = l.Acquire(within(2*time.Second), "half")
+		half = takeAll(t, l, "a", 2) // its own slots are taken, others are free
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		_, err := l.Acquire(ctx, "a")
 		wantRefused(t, err, TooLate)
 		release(half)
 	})
