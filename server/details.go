@@ -75,7 +75,7 @@ func upstreamOutcome(c *call, r row, e *upstream.Error) outcome {
 		info.Metadata["upstream_status"] = strconv.Itoa(e.Status)
 	}
 	if e.RequestID != "" {
-		info.Metadata["upstream_request_id"] = cut(c.Credential.Scrub(e.RequestID), 128)
+		info.Metadata["upstream_request_id"] = e.RequestID
 	}
 	details := []detail{info}
 	if d := retryInfo(e); d != nil {
@@ -177,7 +177,7 @@ func upstreamError(c *call, e *upstream.Error) *jobgatev1.UpstreamError {
 	body := []byte(c.Credential.Scrub(string(e.Body)))
 	d := &jobgatev1.UpstreamError{
 		Status:      int32(e.Status), //nolint:gosec // three digits
-		ContentType: cut(c.Credential.Scrub(e.ContentType), 128),
+		ContentType: cut(e.ContentType, 128),
 		Body:        body[:min(len(body), maxBody)],
 		Truncated:   e.Truncated || len(body) > maxBody,
 	}
