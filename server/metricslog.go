@@ -31,13 +31,14 @@ var (
 	logStaleness = prometheus.NewDesc("jobgate_log_staleness_seconds", "Time since GitLab was last asked with success, of the log for which that is longest.", nil, nil)
 	logLag       = prometheus.NewDesc("jobgate_log_reader_lag_bytes", "How far readers of shared logs are behind what is held when they are given a chunk.", nil, nil)
 	spoolBytes   = prometheus.NewDesc("jobgate_spool_bytes", "Bytes of logs that are kept, by place.", []string{"place"}, nil)
+	spoolErrors  = prometheus.NewDesc("jobgate_spool_disk_failures_total", "Times that the disk for logs could not be written or read.", nil, nil)
 	spoolEvicted = prometheus.NewDesc("jobgate_spool_evicted_bytes_total", "Bytes of logs that were dropped for want of room.", nil, nil)
 )
 
 func (logCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		logStreams, logReaders, logFetchers, logsKept, logRequests, logReceived, logDelivered, logSaved,
-		logResets, logGaps, logStaleness, logLag, spoolBytes, spoolEvicted,
+		logResets, logGaps, logStaleness, logLag, spoolBytes, spoolErrors, spoolEvicted,
 	} {
 		ch <- d
 	}
@@ -49,6 +50,7 @@ func (c logCollector) Collect(ch chan<- prometheus.Metric) {
 	s := c.pool.Stats()
 	ch <- prometheus.MustNewConstMetric(spoolBytes, prometheus.GaugeValue, float64(s.Memory), "memory")
 	ch <- prometheus.MustNewConstMetric(spoolBytes, prometheus.GaugeValue, float64(s.Disk), "disk")
+	ch <- prometheus.MustNewConstMetric(spoolErrors, prometheus.CounterValue, float64(s.Errors))
 	ch <- prometheus.MustNewConstMetric(spoolEvicted, prometheus.CounterValue, float64(s.Evicted))
 }
 

@@ -59,7 +59,7 @@ func New(cfg Config, api *upstream.Client, log *slog.Logger) (*Server, error) {
 	life, abort := context.WithCancelCause(context.Background())
 	c := newChain(cfg, log, life)
 	s := &Server{cfg: cfg, api: api, log: log, abort: abort, grpc: grpc.NewServer(grpcOptions(cfg, c)...), health: health.NewServer()}
-	pool, err := spool.NewPool(spool.Config{Memory: cfg.SpoolMemory, Disk: cfg.SpoolDisk, Dir: cfg.SpoolDir})
+	pool, err := spool.NewPool(spool.Config{Memory: cfg.SpoolMemory, Disk: cfg.SpoolDisk, Dir: cfg.SpoolDir, Log: log})
 	if err != nil {
 		return nil, err
 	}

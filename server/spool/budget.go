@@ -1,5 +1,7 @@
 package spool
 
+import "log/slog"
+
 // trim brings memory under its bound, or as near as what has to stay there allows: the
 // blocks that were not used for longest leave. With the lock, but without it while a
 // block is written to disk.
@@ -68,7 +70,12 @@ func (p *Pool) evict(b *block) {
 	p.count.evicted += BlockSize
 }
 
+// failed counts a failure of the disk, and logs it unless it is one of many. With the lock.
 func (p *Pool) failed(err error) {
 	p.count.failures++
 	p.count.failure = err
+	if n := p.count.failures; n&(n-1) == 0 {
+		p.cfg.Log.Warn("the disk for logs fails: they are kept in memory, or read from GitLab again",
+			slog.Any("error", err), slog.Int64("failures", n))
+	}
 }

@@ -1,7 +1,9 @@
 package spool
 
 import (
+	"bytes"
 	"errors"
+	"log/slog"
 	"os"
 	"strings"
 	"testing"
@@ -151,7 +153,7 @@ func TestFailingDisk(t *testing.T) {
 			check(t, p)
 			*f = memFile{} // it is mended
 			for b := range int64(3) {
-				if err := l.Restore(b, data[b*BlockSize:][:BlockSize]); err != nil {
+				if err := restore(l, b, data[b*BlockSize:][:BlockSize]); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -163,9 +165,12 @@ func TestFailingDisk(t *testing.T) {
 	}
 }
 
-// TestClosedFile closes the file behind the back of the Pool.
+// TestClosedFile closes the file behind the back of the Pool, which says so in the log,
+// but not each time.
 func TestClosedFile(t *testing.T) {
-	p := newPool(t, Config{Memory: BlockSize, Disk: 8 * BlockSize, Dir: t.TempDir()})
+	var logs bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&logs, nil))
+	p := newPool(t, Config{Memory: BlockSize, Disk: 8 * BlockSize, Dir: t.TempDir(), Log: log})
 	l, data := p.NewLog(), randomBytes(1, 4*BlockSize)
 	appendAll(t, l, data[:3*BlockSize])
 	wantWhere(t, l, "DDM")
@@ -180,8 +185,11 @@ func TestClosedFile(t *testing.T) {
 	if s := p.Stats(); s.Errors != 3 || !errors.Is(s.LastErr, os.ErrClosed) || s.Disk != 0 {
 		t.Errorf("%+v", s)
 	}
+	if text := logs.String(); strings.Count(text, "\n") != 2 || !strings.Contains(text, "file already closed") || !strings.Contains(text, "failures=2") {
+		t.Errorf("logged %q", text)
+	}
 	check(t, p)
-	if err := l.Restore(0, data[:BlockSize]); err != nil {
+	if err := restore(l, 0, data[:BlockSize]); err != nil {
 		t.Fatal(err)
 	}
 	wantWhere(t, l, "M--D") // on a new file

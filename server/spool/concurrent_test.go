@@ -126,7 +126,7 @@ func TestWhileReading(t *testing.T) {
 			l.Close()
 			l.pool.NewLog().Append(data)
 		}, ErrClosed, ""},
-		"it is restored": {func(l *Log, data []byte) { go l.Restore(0, data[:BlockSize]) }, nil, "BM"},
+		"it is restored": {func(l *Log, data []byte) { go restore(l, 0, data[:BlockSize]) }, nil, "BM"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -159,8 +159,8 @@ func (s *script) restore(m *model, block int64, how byte) {
 			data, want = append(data[1:len(data):len(data)], data[0]^1), ErrDiffers
 		}
 	}
-	if err := m.log.Restore(block, data); !errors.Is(err, want) {
-		s.t.Errorf("Restore(%d): %v, want %v", block, err, want)
+	if err := restore(m.log, block, data); !errors.Is(err, want) {
+		s.t.Errorf("RestorePage of block %d: %v, want %v", block, err, want)
 	}
 }
 

@@ -71,6 +71,13 @@ func touch(t testing.TB, l *Log, block int64, log []byte) {
 	mustPage(t, l, block*BlockSize, log).Release()
 }
 
+// restore puts a block back and lets it go.
+func restore(l *Log, block int64, data []byte) error {
+	page, err := l.RestorePage(block*BlockSize, data)
+	page.Release()
+	return err
+}
+
 // where tells of each block where it is: Memory, Disk, Both, or "-" if it is evicted.
 func where(l *Log) string {
 	l.pool.mu.Lock()

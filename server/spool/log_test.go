@@ -184,8 +184,8 @@ func TestLogClose(t *testing.T) {
 	if err := l.Append([]byte("x")); err != ErrClosed {
 		t.Errorf("Append: %v", err)
 	}
-	if err := l.Restore(0, data[:BlockSize]); err != ErrClosed {
-		t.Errorf("Restore: %v", err)
+	if err := restore(l, 0, data[:BlockSize]); err != ErrClosed {
+		t.Errorf("RestorePage: %v", err)
 	}
 	if _, ok := l.Digest(0); ok {
 		t.Error("a digest")

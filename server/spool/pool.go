@@ -11,6 +11,7 @@ package spool
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"sync"
 )
@@ -33,6 +34,9 @@ type Config struct {
 	Disk int64
 	// Dir is where temporary files are made; "" is os.TempDir.
 	Dir string
+	// Log hears of failures of the disk: of the first, and each time that there are twice
+	// as many. Nil is for none.
+	Log *slog.Logger
 }
 
 // Pool is the memory and the disk that logs share. It is safe for concurrent use.
@@ -93,6 +97,9 @@ func NewPool(cfg Config) (*Pool, error) {
 		if !info.IsDir() {
 			return nil, fmt.Errorf("spool: directory: %s is not one", cfg.Dir)
 		}
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Pool{
 		cfg:   cfg,

@@ -195,7 +195,7 @@ func (r *reader) page(at int64) (int64, error) {
 			return 0, fmt.Errorf("Page(%d): %w", at, err)
 		}
 		if r.rand.IntN(2) == 0 {
-			if err := r.log.Restore(e.Block, r.data[e.Start:e.End]); err != nil {
+			if err := restore(r.log, e.Block, r.data[e.Start:e.End]); err != nil {
 				return 0, err
 			}
 		}

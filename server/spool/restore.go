@@ -9,44 +9,20 @@ import (
 // never see two versions of a byte.
 var ErrDiffers = errors.New("spool: not the bytes that were there")
 
-// Restore puts back the bytes of an evicted block, whole, as a copy. If they differ in
-// length or, by their CRC-64, in content, the error is ErrDiffers; if there is no complete
-// block of that number, ErrBeyond. A block that is held stays as it is.
-//
-// Without room the block may be evicted again before anybody reads it: a reader who
-// restores what it needs itself calls RestorePage.
-func (l *Log) Restore(block int64, data []byte) error {
-	buf, err := l.restore(block, data)
-	if buf != nil {
-		Page{buf: buf}.Release()
-	}
-	return err
-}
-
-// RestorePage does Restore of the block where offset is, and Page, in one step: the block
-// cannot be evicted in between, however little room there is.
+// RestorePage puts back the bytes of the evicted block where offset is, whole, as a copy,
+// and does Page, in one step: the block cannot be evicted in between, however little room
+// there is. If they differ in length or, by their CRC-64, in content, the error is
+// ErrDiffers; if there is no complete block at offset, ErrBeyond. A block that is held
+// stays as it is.
 func (l *Log) RestorePage(offset int64, data []byte) (Page, error) {
-	if offset < 0 {
-		return Page{}, ErrBeyond
-	}
-	buf, err := l.restore(offset/BlockSize, data)
+	p := l.pool
+	b, err := l.whole(offset)
 	if err != nil {
 		return Page{}, err
 	}
 	start := offset / BlockSize * BlockSize
-	return newPage(buf, offset, start+BlockSize), nil
-}
-
-// restore puts the bytes back if they are evicted, and returns the buffer where the block
-// is, held.
-func (l *Log) restore(block int64, data []byte) (*buffer, error) {
-	p := l.pool
-	b, err := l.whole(block)
-	if err != nil {
-		return nil, err
-	}
 	if !b.has(data) {
-		return nil, fmt.Errorf("%w: block %d, %d bytes", ErrDiffers, block, len(data))
+		return Page{}, fmt.Errorf("%w: block %d, %d bytes", ErrDiffers, start/BlockSize, len(data))
 	}
 	p.mu.Lock()
 	defer p.unlock()
@@ -55,9 +31,9 @@ func (l *Log) restore(block int64, data []byte) (*buffer, error) {
 		buf = p.refill(b, data)
 	}
 	if buf == nil {
-		return nil, ErrClosed
+		return Page{}, ErrClosed
 	}
-	return buf, nil
+	return newPage(buf, offset, start+BlockSize), nil
 }
 
 // refill gives an evicted block its bytes, unless somebody else does, and returns the
@@ -78,15 +54,15 @@ func (p *Pool) refill(b *block, data []byte) *buffer {
 	return buf
 }
 
-// whole returns the complete block of that number.
-func (l *Log) whole(block int64) (*block, error) {
+// whole returns the complete block where offset is.
+func (l *Log) whole(offset int64) (*block, error) {
 	l.pool.mu.Lock()
 	defer l.pool.mu.Unlock()
 	switch {
 	case l.closed:
 		return nil, ErrClosed
-	case block < 0 || block >= l.size/BlockSize:
+	case offset < 0 || offset >= l.size/BlockSize*BlockSize:
 		return nil, ErrBeyond
 	}
-	return l.blocks[block], nil
+	return l.blocks[offset/BlockSize], nil
 }

@@ -37,7 +37,7 @@ func TestRestore(t *testing.T) {
 		"other bytes, held":    {2, wrong, ErrDiffers},
 		"held":                 {2, data[2*BlockSize:], nil},
 	} {
-		if err := l.Restore(c.block, c.data); !errors.Is(err, c.want) {
+		if err := restore(l, c.block, c.data); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 		page, err := l.RestorePage(c.block*BlockSize+5, c.data)
@@ -49,7 +49,7 @@ func TestRestore(t *testing.T) {
 		check(t, p)
 	}
 	mine := bytes.Clone(data[BlockSize : 2*BlockSize])
-	if err := l.Restore(1, mine); err != nil {
+	if err := restore(l, 1, mine); err != nil {
 		t.Fatal(err)
 	}
 	clear(mine) // it was copied
@@ -63,7 +63,7 @@ func TestRestorePageWithoutRoom(t *testing.T) {
 	p := newPool(t, Config{})
 	l, data := p.NewLog(), randomBytes(1, 2*BlockSize)
 	appendAll(t, l, data)
-	if err := l.Restore(0, data[:BlockSize]); err != nil {
+	if err := restore(l, 0, data[:BlockSize]); err != nil {
 		t.Fatal(err)
 	}
 	wantWhere(t, l, "--")
@@ -91,9 +91,9 @@ func TestRestoredByAnother(t *testing.T) {
 		want      error
 		where     string
 	}{
-		"in memory": {func(l, _ *Log, data []byte) { l.Restore(0, data) }, nil, "M"},
+		"in memory": {func(l, _ *Log, data []byte) { restore(l, 0, data) }, nil, "M"},
 		"on disk": {func(l, other *Log, data []byte) {
-			l.Restore(0, data)
+			restore(l, 0, data)
 			other.Append(data)
 		}, nil, "B"},
 		"closed": {func(l, _ *Log, _ []byte) { l.Close() }, ErrClosed, ""},
