@@ -43,6 +43,9 @@ type Config struct {
 	// DefaultDeadline is the deadline of a call, streams aside, that brings none, and
 	// MaxDeadline the longest that one has; 0 is a minute and five.
 	DefaultDeadline, MaxDeadline time.Duration
+	// MaxRequest bounds the bytes of a request: a message over gRPC, a body over REST; 0 is
+	// 4 MiB. MaxHeader bounds its metadata or header, the URL aside; 0 is 64 KiB.
+	MaxRequest, MaxHeader int64
 	// RequestIDWindow is how long the answer to a write is kept for those who send it
 	// again with the same request id; 0 is an hour.
 	RequestIDWindow time.Duration
@@ -67,6 +70,9 @@ func (c Config) Validate() error {
 	}
 	if c.DefaultDeadline < 0 || c.MaxDeadline < 0 {
 		errs = append(errs, errors.New("default-deadline, max-deadline: negative"))
+	}
+	if c.MaxRequest < 0 || c.MaxRequest > 1<<30 || c.MaxHeader < 0 || c.MaxHeader > 16<<20 {
+		errs = append(errs, errors.New("max-request: must be at most 1GiB; max-header: at most 16MiB"))
 	}
 	if c.Recheck < 0 || c.Heartbeat < 0 || c.MaxConnectionAge < 0 || c.RequestIDWindow < 0 {
 		errs = append(errs, errors.New("recheck-interval, heartbeat-interval, max-connection-age, request-id-window: negative"))

@@ -83,9 +83,15 @@ func (l *logBuffer) String() string {
 // newGateway runs a gateway in front of gitlab until the test ends.
 func newGateway(t *testing.T, gitlab http.Handler, opts ...upstream.Option) *gateway {
 	t.Helper()
+	return newGatewayAt(t, gitlabOf(t, gitlab), opts...)
+}
+
+// gitlabOf serves a GitLab, and returns its address.
+func gitlabOf(t *testing.T, gitlab http.Handler) string {
+	t.Helper()
 	front := httptest.NewServer(gitlab)
 	t.Cleanup(front.Close)
-	return newGatewayAt(t, front.URL, opts...)
+	return front.URL
 }
 
 func newGatewayAt(t *testing.T, url string, opts ...upstream.Option) *gateway {
@@ -97,9 +103,7 @@ func newGatewayAt(t *testing.T, url string, opts ...upstream.Option) *gateway {
 // shortLived is a gateway that gives calls no time when it stops.
 func shortLived(t *testing.T, gitlab http.Handler) *gateway {
 	t.Helper()
-	front := httptest.NewServer(gitlab)
-	t.Cleanup(front.Close)
-	gw, _ := configured(t, front.URL, Config{ShutdownTimeout: 10 * time.Millisecond})
+	gw, _ := configured(t, gitlabOf(t, gitlab), Config{ShutdownTimeout: 10 * time.Millisecond})
 	return gw
 }
 

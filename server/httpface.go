@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"io"
@@ -71,14 +72,14 @@ func healthz(h *health.Server) http.Handler {
 }
 
 // httpServer serves handler. Its requests end with life, like all calls.
-func httpServer(life context.Context, log *slog.Logger, handler http.Handler, secure *tls.Config) *http.Server {
+func httpServer(life context.Context, log *slog.Logger, handler http.Handler, secure *tls.Config, maxHeader int64) *http.Server {
 	return &http.Server{
 		Handler:           handler,
 		TLSConfig:         secure,
 		ReadHeaderTimeout: 10 * time.Second,
 		WriteTimeout:      rest.WriteTime, // logs begin it anew with each piece
 		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    128 << 10, // of which the REST face takes half for the URL
+		MaxHeaderBytes:    int(cmp.Or(maxHeader, 64<<10)) + rest.MaxTarget,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		BaseContext:       func(net.Listener) context.Context { return life },
 	}

@@ -54,5 +54,6 @@ func (c cacheCollector) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(cacheEntries, prometheus.GaugeValue, float64(s.Entries))
 	ch <- prometheus.MustNewConstMetric(cacheAnswers, prometheus.CounterValue, float64(s.Hits), "hit")
 	ch <- prometheus.MustNewConstMetric(cacheAnswers, prometheus.CounterValue, float64(s.Misses), "miss")
+	ch <- prometheus.MustNewConstMetric(cacheAnswers, prometheus.CounterValue, float64(s.Unasked), "unasked")
 	ch <- prometheus.MustNewConstMetric(cacheEvicted, prometheus.CounterValue, float64(s.Evicted))
 }

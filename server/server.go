@@ -86,13 +86,14 @@ func New(cfg Config, api *upstream.Client, log *slog.Logger) (*Server, error) {
 	registerServices(inside, api, s.writes, traces)
 	face, err := rest.New(rest.Config{
 		Channel: inside, Relay: c.relay(api), //nolint:bodyclose // Relay closes it
+		MaxBody:   cmp.Or(cfg.MaxRequest, 4<<20),
 		PublicURL: cfg.PublicURL, TrustedProxies: cfg.TrustedProxies,
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.http = httpServer(life, log, httpFace(s.health, face), cfg.HTTPTLS)
-	s.admin = httpServer(life, log, adminFace(s.health, api, cfg.Version, cacheCollector{api}, guardCollector{api}, onceCollector{s.writes.store}, logCollector{traces.streams, pool, s.hub}), nil)
+	s.http = httpServer(life, log, httpFace(s.health, face), cfg.HTTPTLS, cfg.MaxHeader)
+	s.admin = httpServer(life, log, adminFace(s.health, api, cfg.Version, cacheCollector{api}, guardCollector{api}, onceCollector{s.writes.store}, logCollector{traces.streams, pool, s.hub}), nil, cfg.MaxHeader)
 	return s, nil
 }
 
@@ -117,7 +118,8 @@ func grpcOptions(cfg Config, c *chain) []grpc.ServerOption {
 		grpc.StreamInterceptor(c.stream),
 		experimental.BufferPool(pool),
 		grpc.WriteBufferSize(64 << 10),
-		grpc.MaxHeaderListSize(64 << 10), // a token may have 8 KiB
+		grpc.MaxRecvMsgSize(int(cmp.Or(cfg.MaxRequest, 4<<20))),
+		grpc.MaxHeaderListSize(uint32(cmp.Or(cfg.MaxHeader, 64<<10))), //nolint:gosec // Validate bounds it
 		grpc.ConnectionTimeout(20 * time.Second),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			Time: time.Minute, Timeout: 20 * time.Second, // a caller that is gone holds no stream

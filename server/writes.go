@@ -142,7 +142,7 @@ func runWrite[Q write, A proto.Message](
 // job cannot be read by itself, only with those of its pipeline; contract section 7.6.
 func (w *writes) yes(ctx context.Context, req write, earlier *written) error {
 	caller := upstream.CallFrom(ctx)
-	ctx = upstream.WithCall(ctx, &upstream.Call{Credential: caller.Credential, Forward: caller.Forward, Caller: caller.Caller})
+	ctx = upstream.WithCall(ctx, &upstream.Call{Credential: caller.Credential, Forward: caller.Forward, Caller: caller.Caller, Fresh: true})
 	id, pipeline := req.GetJobId(), int64(0)
 	if earlier != nil {
 		id, pipeline = idsOf(earlier.message)

@@ -8,9 +8,6 @@ import (
 	"net/url"
 )
 
-// maxErrorBody is how much of an answer an [Error] holds.
-const maxErrorBody = 1 << 20
-
 // refusal makes the error of an answer that is not a success, and closes it.
 func (r *request) refusal(call *Call, resp *http.Response) *Error {
 	defer func() { _ = resp.Body.Close() }()
@@ -19,7 +16,7 @@ func (r *request) refusal(call *Call, resp *http.Response) *Error {
 		credential = call.Credential
 	}
 	e := r.about(Answered, resp, nil)
-	e.Body, e.Truncated = readStart(resp.Body)
+	e.Body, e.Truncated = r.readStart(resp.Body)
 	e.RetryAfter = retryAfter(resp.StatusCode, resp.Header)
 	switch {
 	case resp.StatusCode == http.StatusNotModified:
@@ -48,10 +45,10 @@ func (r *request) about(kind Kind, resp *http.Response, err error) *Error {
 
 // readStart reads the start of a body. That the rest cannot be read is no reason
 // to forget the status.
-func readStart(body io.Reader) (start []byte, truncated bool) {
-	start, err := io.ReadAll(io.LimitReader(body, maxErrorBody+1))
-	if len(start) > maxErrorBody {
-		return start[:maxErrorBody], true
+func (r *request) readStart(body io.Reader) (start []byte, truncated bool) {
+	start, err := io.ReadAll(io.LimitReader(body, int64(r.maxError)+1))
+	if len(start) > r.maxError {
+		return start[:r.maxError], true
 	}
 	return start, err != nil
 }

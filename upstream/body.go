@@ -27,15 +27,15 @@ type buffer struct {
 	taken int64     // of it
 }
 
-// largeBodies is the most memory of all large answers of a client that are being read at a
-// time, in bytes: so that many answers without an end do not take many times the bound of
-// one. Answers of up to keptBuffer do not count; of GitLab's own, hardly any is larger.
-const largeBodies = 128 << 20
-
 var errCrowded = errors.New("too many large answers are being read at a time")
 
-// bodyRoom is the memory of large answers.
-type bodyRoom struct{ used atomic.Int64 }
+// bodyRoom is the memory of all large answers of a client that are being read at a time: so
+// that many answers without an end do not take many times the bound of one. Answers of up
+// to keptBuffer do not count; of GitLab's own, hardly any is larger.
+type bodyRoom struct {
+	most int64 // bytes
+	used atomic.Int64
+}
 
 // grow makes room in b for a capacity, and says whether there is.
 func (room *bodyRoom) grow(b *buffer, capacity int) bool {
@@ -43,7 +43,7 @@ func (room *bodyRoom) grow(b *buffer, capacity int) bool {
 		return true
 	}
 	more := int64(capacity) - b.taken
-	if room.used.Add(more) > largeBodies {
+	if room.used.Add(more) > room.most {
 		room.used.Add(-more)
 		return false
 	}

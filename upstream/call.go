@@ -33,6 +33,9 @@ type Call struct {
 	// Poll says that nobody waits for the answer: it comes after calls for which somebody
 	// does, where GitLab's quota is short.
 	Poll bool
+	// Fresh asks GitLab itself, for this call alone: what it said before, or is saying to
+	// an equal one, is no answer.
+	Fresh bool
 	// Quota is set by the method to what is left of GitLab's quota, nil if that is not known.
 	Quota *Quota
 	// Reply is set by the method.

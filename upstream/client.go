@@ -17,12 +17,13 @@ type Client struct {
 
 	timeout   time.Duration
 	idle      time.Duration
-	maxBody   int64
+	bounds    bounds
 	frames    *frameCache // nil without one
 	guard     guard
 	flights   flights
 	bodies    bodyRoom
 	refusals  refusals
+	finished  finished
 	keys      *keyMaker
 	userAgent []string
 
@@ -49,10 +50,6 @@ func WithTimeout(d time.Duration) Option { return func(c *Client) { c.timeout = 
 // the wait for the header may last twice as long. See [ErrLogIdle].
 func WithIdleTimeout(d time.Duration) Option { return func(c *Client) { c.idle = d } }
 
-// WithMaxBody bounds the bytes of an answer other than a log, after
-// decompression: 32 MiB by default. A larger one is an [Error] of kind [TooLarge].
-func WithMaxBody(bytes int64) Option { return func(c *Client) { c.maxBody = bytes } }
-
 // WithCache bounds the memory of answers that are kept for conditional requests: 64 MiB
 // by default, 0 for none; see [Frame].
 func WithCache(bytes int64) Option {
@@ -67,6 +64,13 @@ func WithCache(bytes int64) Option {
 // credential and request that it was given to (401, 403, 404, 410): a second by default, 0
 // for not at all.
 func WithNegativeCache(d time.Duration) Option { return func(c *Client) { c.refusals.keep = d } }
+
+// WithFinishedJobs bounds how long [Client.GetJob] answers a job that is over again, to the
+// credential that it was answered to, without asking GitLab: 0, the default, is not at all.
+// Longer ago than that GitLab has always said yes to the credential. What others change of
+// such a job (it is erased, its artifacts expire) is seen that much later; what is written
+// through this client is seen at once. It needs [WithCache].
+func WithFinishedJobs(d time.Duration) Option { return func(c *Client) { c.finished.keep = d } }
 
 // WithAttempts bounds how often a read is sent that fails in a way that may pass: a
 // connection that breaks, 502, 503, 504. It is 3 by default, and 1 for no retry. A budget
@@ -108,20 +112,25 @@ func New(base string, opts ...Option) (*Client, error) {
 		base:      where,
 		timeout:   30 * time.Second,
 		idle:      30 * time.Second,
-		maxBody:   32 << 20,
+		bounds:    defaultBounds,
 		frames:    newFrameCache(64 << 20),
 		heads:     newHeadMemory(),
 		guard:     guard{attempts: 3, calls: 256, breaks: true, paced: true},
 		refusals:  refusals{keep: time.Second},
 		keys:      newKeyMaker(),
+		finished:  finished{born: time.Now()},
 		userAgent: []string{"jobgate"},
 	}
 	for _, opt := range opts {
 		opt(c)
 	}
-	if c.timeout <= 0 || c.idle <= 0 || c.maxBody <= 0 {
-		return nil, errors.New("upstream: timeouts and the largest body must be positive")
+	if c.timeout <= 0 || c.idle <= 0 {
+		return nil, errors.New("upstream: timeouts must be positive")
 	}
+	if err := c.bounds.check(); err != nil {
+		return nil, err
+	}
+	c.bodies.most = c.bounds.memory
 	if c.frames != nil && c.frames.most < 0 {
 		return nil, errors.New("upstream: the bound of the cache must not be negative")
 	}
@@ -132,7 +141,7 @@ func New(base string, opts ...Option) (*Client, error) {
 		return nil, err
 	}
 	if c.innermost == nil {
-		c.innermost, c.provable = newTransport(), true
+		c.innermost, c.provable = newTransport(c.bounds.header), true
 	}
 	c.unmoved = chain(c.innermost, // innermost first
 		decode(),    // gzip, should GitLab's front end send it unasked

@@ -9,7 +9,7 @@ import (
 )
 
 // fetch asks for JSON and returns it as wire bytes. Equal reads that are under way share
-// a call; a write is the caller's own.
+// a call; a write, and a read that is to be fresh, is the caller's own.
 func (c *Client) fetch(caller context.Context, r *request, encode encoder) ([]byte, http.Header, error) {
 	call := CallFrom(caller)
 	r.respell(call)
@@ -26,16 +26,24 @@ func (c *Client) fetch(caller context.Context, r *request, encode encoder) ([]by
 		return c.take(ctx, caller, r, resp, encode)
 	}
 	key := c.keys.of(call, r)
+	run := func(ctx context.Context) (f fetched) {
+		f.wire, f.header, f.err = c.read(ctx, r, key, encode)
+		if own := CallFrom(ctx); own != nil {
+			f.call = *own
+		}
+		c.refusals.note(key, f)
+		return f
+	}
+	if call != nil && call.Fresh {
+		answer := run(caller)
+		return answer.wire, answer.header, answer.err
+	}
 	answer, ok := c.refusals.find(key)
 	if !ok {
-		answer = c.flights.share(caller, key, func(ctx context.Context) (f fetched) {
-			f.wire, f.header, f.err = c.read(ctx, r, key, encode)
-			if own := CallFrom(ctx); own != nil {
-				f.call = *own
-			}
-			c.refusals.note(key, f)
-			return f
-		}, func() error {
+		answer, ok = c.findFinished(key, r)
+	}
+	if !ok {
+		answer = c.flights.share(caller, key, run, func() error {
 			return &Error{Op: r.op.String(), Kind: Interrupted, Err: cause(caller, caller, caller.Err())}
 		})
 	}
@@ -94,13 +102,14 @@ func (c *Client) readOnce(
 		return c.take(ctx, caller, r, resp, encode)
 	}
 	call := CallFrom(caller)
-	held := c.frames.lookup(key)
+	held, asked := c.frames.lookup(key), c.finished.now()
 	resp, same, err := c.askUnlessSame(ctx, caller, r, held) //nolint:bodyclose // take or refusal closes it
 	switch {
 	case err != nil:
 		return nil, nil, err
 	case same:
 		c.frames.hits.Add(1)
+		c.finished.confirmed(r, held, asked)
 		return held.wire, held.confirm(call, resp.Header), nil
 	case resp.StatusCode/100 != 2:
 		if isGone(resp.StatusCode) {
@@ -110,7 +119,7 @@ func (c *Client) readOnce(
 	}
 	wire, header, err := c.take(ctx, caller, r, resp, encode)
 	if err == nil {
-		c.frames.admit(key, resp, wire)
+		c.finished.confirmed(r, c.frames.admit(key, resp, wire), asked)
 	}
 	return wire, header, err
 }

@@ -70,7 +70,7 @@ func TestCredentialIsSentAsItCame(t *testing.T) {
 	var got http.Header
 	c := newClient(t, func(w http.ResponseWriter, r *http.Request) {
 		got = r.Header
-		respond(200, "application/json", "{}")(w, r)
+		respond(200, "application/json", `{"id":7}`)(w, r)
 	}, WithUserAgent("jobgate/1.2"))
 	if _, err := c.GetJob(as(t.Context(), canary), &jobgatev1.GetJobRequest{Project: "1", JobId: 7}); err != nil {
 		t.Fatal(err)

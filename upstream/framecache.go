@@ -19,8 +19,8 @@ const largestShare = 8
 // a copy, so one is made only of an answer that has come twice with the same ETag; of the
 // first answer the ETag alone is remembered. All methods may be called at the same time.
 type frameCache struct {
-	most         int64
-	hits, misses atomic.Uint64
+	most                  int64
+	hits, misses, unasked atomic.Uint64
 
 	mu      sync.Mutex
 	entries map[frameKey]*linked.Element
@@ -65,22 +65,27 @@ func (c *frameCache) entry(key frameKey) *frameEntry {
 	return e
 }
 
-// admit takes note of an answer of success that had to be read. If it cannot be kept, an
-// earlier one is void.
-func (c *frameCache) admit(key frameKey, resp *http.Response, wire []byte) {
+// admit takes note of an answer of success that had to be read, and returns its frame if
+// it is kept. If it cannot be, an earlier one is void.
+func (c *frameCache) admit(key frameKey, resp *http.Response, wire []byte) *Frame {
 	c.misses.Add(1)
 	etag := usableETag(resp)
 	if etag == "" {
 		c.drop(key)
-		return
+		return nil
 	}
 	held, again := c.remember(key, etag)
-	if !again || held != nil && bytes.Equal(held.wire, wire) || c.tooLarge(int64(frameOverhead+len(wire))) {
-		return
+	switch {
+	case !again || c.tooLarge(int64(frameOverhead+len(wire))):
+		return nil
+	case held != nil && bytes.Equal(held.wire, wire):
+		return held
 	}
-	if f := newFrame(etag, wire, resp.Header); !c.tooLarge(f.size()) {
+	f := newFrame(etag, wire, resp.Header)
+	if !c.tooLarge(f.size()) {
 		c.store(key, f)
 	}
+	return f
 }
 
 // remember notes the ETag of an answer. If it is the one that was noted before, the
@@ -171,6 +176,6 @@ func (c *frameCache) figures() CacheStats {
 	defer c.mu.Unlock()
 	stats := c.stats
 	stats.Entries = int64(len(c.entries))
-	stats.Hits, stats.Misses = c.hits.Load(), c.misses.Load()
+	stats.Hits, stats.Misses, stats.Unasked = c.hits.Load(), c.misses.Load(), c.unasked.Load()
 	return stats
 }

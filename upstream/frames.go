@@ -16,6 +16,7 @@ type Frame struct {
 	cache  *frameCache
 	entry  *frameEntry // nil once the cache has let go of it; guarded by cache.mu
 	json   atomic.Pointer[[]byte]
+	asked  atomic.Int64 // when the request was sent that GitLab last said yes to; see finished
 }
 
 // JSON is the encoded form that was attached to f, nil if there is none. It must not be
@@ -55,6 +56,7 @@ type CacheStats struct {
 	Bytes   int64 // now: what counts for the bound of WithCache
 
 	Hits    uint64 // answers that were taken from a frame
+	Unasked uint64 // answers that were taken from a frame without asking; see WithFinishedJobs
 	Misses  uint64 // answers of success that had to be read, although frames are kept
 	Stored  uint64 // frames that were made
 	Evicted uint64 // entries that others took the place of

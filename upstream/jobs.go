@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -24,6 +25,7 @@ func (c *Client) GetJob(ctx context.Context, req *jobgatev1.GetJobRequest) (*job
 	if err := r.query.extra(req.GetExtraParameters()); err != nil {
 		return nil, r.invalid(err)
 	}
+	r.finishes = true
 	return c.job(ctx, r)
 }
 
@@ -115,7 +117,30 @@ func (c *Client) job(ctx context.Context, r *request) (*jobgatev1.Job, error) {
 	return job, nil
 }
 
-func encodeJob(dst, json []byte) ([]byte, error) { return jobTable.AppendWire(dst, json) }
+// errNoJob is of an object that is no job: what a front end says when it took a write to
+// do it later, say.
+var errNoJob = errors.New("gitlab answered an object without an id, which is no job")
+
+func encodeJob(dst, json []byte) ([]byte, error) {
+	begin := len(dst)
+	wire, err := jobTable.AppendWire(dst, json)
+	if err == nil && !hasID(wire[begin:]) && !gitlabjson.HasMember(json, "id") {
+		err = errNoJob
+	}
+	return wire, err
+}
+
+// hasID says whether a job, or trigger job, as wire bytes, has an id that is a number.
+func hasID(wire []byte) bool {
+	for len(wire) > 0 {
+		number, kind, n := protowire.ConsumeField(wire)
+		if number == 1 || n < 0 { // of either message; mostly it is the first
+			return kind == protowire.VarintType && n >= 0
+		}
+		wire = wire[n:]
+	}
+	return false
+}
 
 // encodePlayed tells a trigger job by its `downstream_pipeline`, which is always
 // there; contract section 8.3. Its field numbers are those of PlayJobResponse.
@@ -127,6 +152,9 @@ func encodePlayed(dst, json []byte) ([]byte, error) {
 	entity, err := table.AppendWire(make([]byte, 0, len(json)*3/4), json)
 	if err != nil {
 		return dst, err
+	}
+	if !hasID(entity) && !gitlabjson.HasMember(json, "id") {
+		return dst, errNoJob
 	}
 	dst = protowire.AppendTag(dst, field, protowire.BytesType)
 	return protowire.AppendBytes(dst, entity), nil

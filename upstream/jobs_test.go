@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"testing"
@@ -114,7 +115,7 @@ func TestRequests(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, got := recorder(t, "{}")
+			c, got := recorder(t, `{"id":7}`)
 			if err := row.call(c); err != nil {
 				t.Fatal(err)
 			}
@@ -264,7 +265,7 @@ func TestRelativeRoot(t *testing.T) {
 	var target string
 	server := newClient(t, func(w http.ResponseWriter, r *http.Request) {
 		target = r.RequestURI
-		respond(200, "application/json", "{}")(w, r)
+		respond(200, "application/json", `{"id":7}`)(w, r)
 	})
 	c := clientOf(t, "http://"+server.base.host+"/gitlab/")
 	if err := getJob(t, c); err != nil || target != "/gitlab/api/v4/projects/group%2Fapp/jobs/7" {
@@ -281,6 +282,35 @@ func BenchmarkGetJob(b *testing.B) {
 	for b.Loop() {
 		if _, err := c.GetJob(ctx, &jobgatev1.GetJobRequest{Project: "group/app", JobId: 7}); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// TestNoJob proves that an object which is no job is none, and that a write which was
+// answered so has an outcome that is not known.
+func TestNoJob(t *testing.T) {
+	for body, ok := range map[string]bool{
+		`{"id":7}`: true, `{"name":"a","id":7}`: true, `{"id":null}`: true, `{"id":"seven"}`: true, `{"id":99999999999999999999}`: true,
+		`{}`: false, `{"message":"202 Accepted"}`: false, `{"user":{"id":7}}`: false,
+	} {
+		for status, name := range map[int]string{200: "get", 201: "retry", 202: "play"} {
+			c := newClient(t, respond(status, "application/json", body))
+			calls := map[string]func() error{
+				"get": func() error { return getJob(t, c) },
+				"retry": func() error {
+					_, err := c.RetryJob(t.Context(), &jobgatev1.RetryJobRequest{Project: "1", JobId: 7})
+					return err
+				},
+				"play": func() error {
+					_, err := c.PlayJob(t.Context(), &jobgatev1.PlayJobRequest{Project: "1", JobId: 7})
+					return err
+				},
+			}
+			err := calls[name]()
+			e, failed := errors.AsType[*Error](err)
+			if failed == ok || failed && (e.Kind != Malformed || e.Status != status || string(e.Body) != body || e.OutcomeUnknown() != (name != "get")) {
+				t.Errorf("%s was answered %d %s: %v", name, status, body, err)
+			}
 		}
 	}
 }

@@ -66,7 +66,7 @@ func (c *Client) settled(ctx context.Context, r *request, when func(*jobgatev1.J
 // contract has, such as that it will do it later: that is its answer.
 func otherSuccess(err error) bool {
 	e, ok := errors.AsType[*Error](err)
-	return ok && e.Kind == Malformed && e.Status/100 == 2 && e.Status != http.StatusCreated
+	return ok && e.Kind == Malformed && e.Status/100 == 2 && (e.Status != http.StatusCreated || errors.Is(err, errNoJob))
 }
 
 // parsed is a job that is wire-backed; an empty one if it cannot be read.

@@ -16,14 +16,15 @@ import (
 
 // request is what is asked, ready to be sent.
 type request struct {
-	op      op
-	method  string
-	path    string
-	raw     string // path escaped; "" if that makes no difference
-	query   query
-	log     bool // the answer is text
-	relayed bool // it is passed on as it came
-	opaque  bool // raw is sent as it is, although it is not escaped as Go would
+	op       op
+	method   string
+	path     string
+	raw      string // path escaped; "" if that makes no difference
+	query    query
+	log      bool // the answer is text
+	relayed  bool // it is passed on as it came
+	finishes bool // the answer may be a job that is over
+	opaque   bool // raw is sent as it is, although it is not escaped as Go would
 
 	body        []byte        // nil for none
 	contentType string        // of it, "" for none
@@ -31,6 +32,7 @@ type request struct {
 	span        string        // the bytes to send alone, as header Range; "" for all
 	ticket      *quota.Ticket // to send it once, nil for none
 	tries       *retry.Call   // nil before it was sent
+	maxError    int           // bytes of an answer that an error holds; set when it is sent
 	validator   string        // the ETag of the answer that is not to be sent again, "" for none
 }
 

@@ -26,11 +26,15 @@ func (c *Client) send(ctx, caller context.Context, r *request) (*http.Response, 
 // way that may pass is sent again, within the context and the budget of retries.
 func (c *Client) ask(ctx, caller context.Context, r *request, by http.RoundTripper) (*http.Response, error) {
 	var before error
+	if r.isWrite() {
+		c.finished.written()
+	}
 	for {
 		resp, err := c.attempt(ctx, caller, r, by)
 		if r.isWrite() {
 			c.flights.forgetAll()
 			c.refusals.forgetAll()
+			c.finished.written()
 			return resp, err
 		}
 		after, ok := passing(ctx, resp, err)
@@ -62,6 +66,7 @@ func (c *Client) again(ctx context.Context, r *request, after time.Duration) (wa
 
 // attempt sends a request once.
 func (c *Client) attempt(ctx, caller context.Context, r *request, by http.RoundTripper) (*http.Response, error) {
+	r.maxError = int(c.bounds.errorBody)
 	call := CallFrom(ctx)
 	if call != nil {
 		call.Reply, call.Lease, call.Frame = Reply{}, nil, nil
@@ -118,8 +123,11 @@ func (c *Client) notAnswered(ctx, caller context.Context, r *request, sent *proo
 		return r.invalid(refused)
 	}
 	e := &Error{Op: r.op.String(), Kind: Interrupted, Write: r.isWrite(), Err: cause(ctx, caller, err)}
-	if sent.nothingWritten(c.provable && r.isWrite(), err) {
+	switch {
+	case sent.nothingWritten(c.provable && r.isWrite(), err):
 		e.Kind = NotSent
+	case isLargeHeader(err):
+		e.Kind, e.Err = TooLarge, errHeaderTooLarge
 	}
 	return e
 }
@@ -140,7 +148,7 @@ func (c *Client) take(
 	if err := checkType(resp.Header, "application/json"); err != nil {
 		return nil, nil, r.unexpected(resp, err)
 	}
-	json, err := readBody(resp, c.maxBody, &c.bodies)
+	json, err := readBody(resp, c.bounds.body, &c.bodies)
 	defer json.free()
 	if err != nil {
 		return nil, nil, r.bodyFailed(ctx, caller, resp, json.bytes, err)
@@ -188,14 +196,14 @@ func (r *request) bodyFailed(ctx, caller context.Context, resp *http.Response, b
 // keeps a copy of its start.
 func (r *request) malformed(resp *http.Response, body []byte, err error) *Error {
 	e := r.about(Malformed, resp, err)
-	e.Body = append([]byte(nil), body[:min(len(body), maxErrorBody)]...)
-	e.Truncated = len(body) > maxErrorBody
+	e.Body = append([]byte(nil), body[:min(len(body), r.maxError)]...)
+	e.Truncated = len(body) > r.maxError
 	return e
 }
 
 // unexpected is malformed for an answer that is not even read.
 func (r *request) unexpected(resp *http.Response, err error) error {
 	e := r.about(Malformed, resp, err)
-	e.Body, e.Truncated = readStart(resp.Body)
+	e.Body, e.Truncated = r.readStart(resp.Body)
 	return e
 }

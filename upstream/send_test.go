@@ -297,7 +297,7 @@ func TestEnormousHeader(t *testing.T) {
 		w.Header().Set("X-Junk", strings.Repeat("x", 128<<10))
 		respond(200, "application/json", "{}")(w, r)
 	})
-	wantError(t, getJob(t, c), Interrupted)
+	wantError(t, getJob(t, c), TooLarge)
 }
 
 func TestLargeBuffersAreNotKept(t *testing.T) {
@@ -305,7 +305,7 @@ func TestLargeBuffersAreNotKept(t *testing.T) {
 		for _, length := range []int64{-1, int64(size)} {
 			body := bytes.Repeat([]byte("x"), size)
 			resp := &http.Response{Body: io.NopCloser(bytes.NewReader(body)), ContentLength: length}
-			b, err := readBody(resp, 32<<20, new(bodyRoom))
+			b, err := readBody(resp, 32<<20, &bodyRoom{most: 32 << 20})
 			if err != nil || !bytes.Equal(b.bytes, body) {
 				t.Errorf("%d bytes read as %d, %v", size, len(b.bytes), err)
 			}
@@ -338,7 +338,7 @@ func TestManyEndlessAnswers(t *testing.T) {
 			} else {
 				wantError(t, err, TooLarge)
 			}
-			if used := c.bodies.used.Load(); used > largeBodies {
+			if used := c.bodies.used.Load(); used > c.bodies.most {
 				t.Errorf("%d bytes are used", used)
 			}
 		})
@@ -349,7 +349,7 @@ func TestManyEndlessAnswers(t *testing.T) {
 	}
 	b := newBuffer()
 	defer b.free()
-	if c.bodies.grow(b, largeBodies+1) || !c.bodies.grow(b, largeBodies) || c.bodies.grow(newBuffer(), keptBuffer+1) {
+	if most := int(c.bodies.most); c.bodies.grow(b, most+1) || !c.bodies.grow(b, most) || c.bodies.grow(newBuffer(), keptBuffer+1) {
 		t.Error("the room is not what it should be")
 	}
 	t.Logf("%d of 32 found no room", crowded.Load())

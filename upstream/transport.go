@@ -43,7 +43,7 @@ func withHeader(req *http.Request) *http.Request {
 // connection that turned out to be dead: if not one byte had been written, and if
 // the method is idempotent or the header has an Idempotency-Key. So a POST with
 // neither is sent at most once; TestWritesArriveOnce holds it to that.
-func newTransport() *http.Transport {
+func newTransport(maxHeader int64) *http.Transport {
 	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -61,7 +61,7 @@ func newTransport() *http.Transport {
 		MaxIdleConns:           256,
 		MaxIdleConnsPerHost:    256,
 		IdleConnTimeout:        90 * time.Second,
-		MaxResponseHeaderBytes: 64 << 10,
+		MaxResponseHeaderBytes: maxHeader,
 		DisableCompression:     true,
 		ReadBufferSize:         32 << 10,
 	}

@@ -22,9 +22,13 @@ type serveCmd struct {
 	UpstreamTimeout     time.Duration `group:"upstream" placeholder:"DURATION" default:"30s" help:"How long GitLab may take for one call that is not a log."`
 	UpstreamIdleTimeout time.Duration `group:"upstream" placeholder:"DURATION" default:"30s" help:"How long GitLab may send nothing in the middle of a log."`
 	UpstreamMaxBody     byteSize      `group:"upstream" placeholder:"SIZE" default:"32MiB" help:"Largest answer taken from GitLab, logs aside; KiB, MiB, GiB or bytes."`
+	UpstreamMaxHeader   byteSize      `group:"upstream" placeholder:"SIZE" default:"64KiB" help:"Largest header of an answer taken from GitLab."`
+	UpstreamMaxError    byteSize      `group:"upstream" placeholder:"SIZE" default:"1MiB" help:"How much of the body of an error is taken from GitLab."`
+	UpstreamMemory      byteSize      `group:"upstream" placeholder:"SIZE" default:"128MiB" help:"Memory for all answers of more than 1 MiB that are being read from GitLab at a time, logs aside; no less than --upstream-max-body."`
 	UpstreamCache       byteSize      `group:"upstream" placeholder:"SIZE" default:"64MiB" help:"Memory for answers that GitLab is asked to confirm as unchanged instead of sending them again; each is for one credential only. 0 is off."`
 
 	UpstreamNegativeCache time.Duration `group:"upstream" placeholder:"DURATION" default:"1s" help:"How long a refusal (401, 403, 404, 410) of a read is remembered for the credential and request that it was given to. 0s is off."`
+	UpstreamFinishedJobs  time.Duration `group:"upstream" placeholder:"DURATION" default:"0s" help:"How long a job that is over may be answered again to the same credential without asking GitLab; at most --recheck-interval. 0s asks each time, which costs GitLab a yes and no job."`
 	UpstreamAttempts      int           `group:"upstream" placeholder:"NUMBER" default:"3" help:"How often a read is sent that fails in a way that may pass (connection, 502, 503, 504), within the caller's deadline and a budget of about a tenth of all calls. 1 is no retry. A write is sent once."`
 	UpstreamCalls         int           `group:"upstream" placeholder:"NUMBER" default:"256" help:"How many calls to GitLab may be under way, half of them of one kind. Eight times as many may wait; further ones are RESOURCE_EXHAUSTED."`
 	UpstreamCircuit       bool          `group:"upstream" default:"true" negatable:"" help:"Hold back calls that GitLab would not answer, once those of their kind have failed for half a second, but for a few that find out whether it answers again."`
@@ -45,6 +49,8 @@ type serveCmd struct {
 	MaxStreams        int           `group:"logs" placeholder:"NUMBER" default:"20000" help:"How many logs one credential may read or follow at a time; one more is RESOURCE_EXHAUSTED."`
 	HeartbeatInterval time.Duration `group:"logs" placeholder:"DURATION" default:"30s" help:"How often followers of a quiet log hear that it is quiet."`
 
+	MaxRequest      byteSize      `group:"callers" placeholder:"SIZE" default:"4MiB" help:"Largest request: a message over gRPC, a body over REST."`
+	MaxHeader       byteSize      `group:"callers" placeholder:"SIZE" default:"64KiB" help:"Largest metadata or header of a request; a URL may have 64 KiB beside."`
 	MaxCalls        int           `group:"callers" placeholder:"NUMBER" default:"1000" help:"How many calls one credential may have under way, streams of logs aside; one more is RESOURCE_EXHAUSTED."`
 	DefaultDeadline time.Duration `group:"callers" placeholder:"DURATION" default:"1m" help:"Deadline of a call that brings none, streams of logs aside."`
 	MaxDeadline     time.Duration `group:"callers" placeholder:"DURATION" default:"5m" help:"Longest deadline that a call may bring; a later one is brought forward."`
@@ -125,9 +131,10 @@ func (c *serveCmd) Run(ctx context.Context, p *process, s *settings) error {
 	api, err := upstream.New(base,
 		upstream.WithTimeout(c.UpstreamTimeout),
 		upstream.WithIdleTimeout(c.UpstreamIdleTimeout),
-		upstream.WithMaxBody(int64(c.UpstreamMaxBody)),
+		upstream.WithMaxBody(int64(c.UpstreamMaxBody)), upstream.WithMaxHeader(int64(c.UpstreamMaxHeader)),
+		upstream.WithMaxErrorBody(int64(c.UpstreamMaxError)), upstream.WithMemory(int64(c.UpstreamMemory)),
 		upstream.WithCache(int64(c.UpstreamCache)),
-		upstream.WithNegativeCache(c.UpstreamNegativeCache),
+		upstream.WithNegativeCache(c.UpstreamNegativeCache), upstream.WithFinishedJobs(c.UpstreamFinishedJobs),
 		upstream.WithAttempts(c.UpstreamAttempts), upstream.WithConcurrency(c.UpstreamCalls), upstream.WithCircuit(c.UpstreamCircuit), upstream.WithQuota(c.UpstreamQuota),
 		upstream.WithUserAgent("jobgate/"+config.Version))
 	if err != nil {
@@ -155,6 +162,7 @@ func (c *serveCmd) check(s *settings) (server.Config, *listening, error) {
 		SpoolMemory: int64(c.SpoolMemory), SpoolDisk: int64(c.SpoolDisk), SpoolDir: c.SpoolDir,
 		Recheck: c.RecheckInterval, Heartbeat: c.HeartbeatInterval, MaxStreams: c.MaxStreams,
 		MaxConnectionAge: c.MaxConnectionAge, RequestIDWindow: c.RequestIDWindow,
+		MaxRequest: int64(c.MaxRequest), MaxHeader: int64(c.MaxHeader),
 		MaxCalls: c.MaxCalls, DefaultDeadline: c.DefaultDeadline, MaxDeadline: c.MaxDeadline,
 		ShutdownTimeout: c.ShutdownTimeout, Version: buildVersion(),
 	}
@@ -186,8 +194,25 @@ func (c *serveCmd) checkBounds(s *settings) error {
 	if c.UpstreamNegativeCache < 0 {
 		errs = append(errs, fmt.Errorf("%s: must not be negative", s.name("upstream-negative-cache")))
 	}
-	if c.UpstreamMaxBody <= 0 {
-		errs = append(errs, fmt.Errorf("%s: must be more than 0", s.name("upstream-max-body")))
+	if c.UpstreamFinishedJobs < 0 || c.UpstreamFinishedJobs > c.RecheckInterval {
+		errs = append(errs, fmt.Errorf("%s: must be from 0s to %s, the %s", s.name("upstream-finished-jobs"), c.RecheckInterval, s.name("recheck-interval")))
+	}
+	for _, b := range []struct {
+		flag               string
+		value, least, most byteSize
+	}{
+		{"upstream-max-body", c.UpstreamMaxBody, 1, 1 << 40},
+		{"upstream-max-header", c.UpstreamMaxHeader, 1 << 10, 1 << 30},
+		{"upstream-max-error", c.UpstreamMaxError, 1 << 10, 1 << 30},
+		{"max-request", c.MaxRequest, 1 << 10, 1 << 30},
+		{"max-header", c.MaxHeader, 4 << 10, 16 << 20},
+	} {
+		if b.value < b.least || b.value > b.most {
+			errs = append(errs, fmt.Errorf("%s: must be from %d to %d bytes", s.name(b.flag), b.least, b.most))
+		}
+	}
+	if c.UpstreamMemory < c.UpstreamMaxBody {
+		errs = append(errs, fmt.Errorf("%s: must be no less than %s", s.name("upstream-memory"), s.name("upstream-max-body")))
 	}
 	return errors.Join(errs...)
 }

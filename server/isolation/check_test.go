@@ -54,6 +54,8 @@ func (t *telling) judge(where string, m mark, yes, yesList time.Time) {
 		t.tally("told what is from now", 1)
 	case m.who == t.ident && refusal && t.start.Sub(m.told) <= remembered:
 		t.tally("told a refusal of a moment ago", 1)
+	case m.who == t.ident && t.kind == readJob && m.status == 200 && t.start.Sub(m.told) < t.finished:
+		t.tally("told a finished job of a moment ago", 1)
 	case m.who == t.ident && m.status == 429 && time.Since(m.told) <= memory: // who joins a read that waits for the quota
 		t.tally("told that the quota was used up", 1)
 	case t.requestID != "" && m.status >= 500 && m.who.sansProof() == t.sansProof(): // the number of the request whose outcome is not known

@@ -25,12 +25,12 @@ import (
 
 // world is one round: a GitLab, a gateway, and callers.
 type world struct {
-	t       *testing.T
-	seed    uint64
-	gitlab  *gitlab
-	recheck time.Duration
-	plan    string
-	callers [12]caller // who come again and again
+	t                 *testing.T
+	seed              uint64
+	gitlab            *gitlab
+	recheck, finished time.Duration
+	plan              string
+	callers           [12]caller // who come again and again
 
 	grpc *grpc.ClientConn
 	web  *http.Transport
@@ -88,10 +88,12 @@ func newWorld(t *testing.T, seed uint64, r *rand.Rand) (w *world, stop func()) {
 	}
 	circuit, cache := r.IntN(2) == 0, []int64{64 << 20, 64 << 20, 64 << 10, 0}[r.IntN(4)]
 	refusals := []time.Duration{time.Second, time.Second, 0}[r.IntN(3)]
+	w.finished = []time.Duration{0, 10 * time.Second}[r.IntN(2)]
 	spool := []int64{64 << 20, 64 << 20, 1}[r.IntN(3)]
-	w.plan = fmt.Sprintf("logs in form %d, recheck %s, circuit %v, cache %d, refusals %s, spool %d", w.gitlab.form, w.recheck, circuit, cache, refusals, spool)
+	w.plan = fmt.Sprintf("logs in form %d, recheck %s, circuit %v, cache %d, refusals %s, finished jobs %s, spool %d",
+		w.gitlab.form, w.recheck, circuit, cache, refusals, w.finished, spool)
 	api, err := upstream.New("http://gitlab.test", upstream.WithTransport(w.gitlab), upstream.WithCircuit(circuit),
-		upstream.WithCache(cache), upstream.WithNegativeCache(refusals))
+		upstream.WithCache(cache), upstream.WithNegativeCache(refusals), upstream.WithFinishedJobs(w.finished))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,8 +14,7 @@ import (
 
 // Bounds of what a caller sends.
 const (
-	maxTarget = 64 << 10         // bytes of path and query
-	maxBody   = 4 << 20          // bytes of a body, as much as gRPC takes
+	MaxTarget = 64 << 10         // bytes of path and query
 	BodyTime  = 30 * time.Second // for the whole body; the server sets the deadline
 )
 
@@ -38,16 +37,17 @@ type body struct {
 	plain       bool // params are all that it says; if not, there are none
 }
 
-// readBody reads a body to its end, so that one which is cut off reaches nobody.
-func readBody(w http.ResponseWriter, r *http.Request) (*body, *refusal) {
+// readBody reads a body of at most so many bytes to its end, so that one which is cut off
+// reaches nobody.
+func readBody(w http.ResponseWriter, r *http.Request, most int64) (*body, *refusal) {
 	b := &body{contentType: r.Header.Get("Content-Type"), plain: true}
 	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
 		return b, nil
 	}
-	if r.ContentLength > maxBody {
+	if r.ContentLength > most {
 		return nil, &bodyTooLarge
 	}
-	read, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	read, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	if err != nil {
 		return nil, cutOff(err) // the deadline stays: there may be more to throw away
 	}

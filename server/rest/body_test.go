@@ -30,7 +30,7 @@ func TestSlowSenders(t *testing.T) {
 	w := &timed{ResponseRecorder: httptest.NewRecorder()}
 	r := httptest.NewRequestWithContext(t.Context(), "POST", "/api/v4/projects/1/jobs/7/cancel", io.MultiReader(strings.NewReader("{"), slow{}))
 	r.ContentLength = 100
-	_, why := readBody(w, r)
+	_, why := readBody(w, r, 1<<10)
 	if why == nil || why.status != http.StatusRequestTimeout {
 		t.Errorf("answered %v", why)
 	}
@@ -38,7 +38,7 @@ func TestSlowSenders(t *testing.T) {
 		t.Errorf("the deadline was changed: %v", w.deadlines)
 	}
 	r.Body, r.ContentLength = io.NopCloser(strings.NewReader("{}")), 2
-	if sent, why := readBody(w, r); why != nil || string(sent.bytes) != "{}" || len(w.deadlines) != 1 || !w.deadlines[0].IsZero() {
+	if sent, why := readBody(w, r, 1<<10); why != nil || string(sent.bytes) != "{}" || len(w.deadlines) != 1 || !w.deadlines[0].IsZero() {
 		t.Errorf("%v, %v, deadlines %v", sent, why, w.deadlines)
 	}
 }

@@ -43,7 +43,7 @@ func exchangeFrom(ctx context.Context) *exchange {
 // answer finds the way that a request goes.
 func (x *exchange) answer() {
 	var why *refusal
-	if x.body, why = readBody(x.w, x.r); why != nil {
+	if x.body, why = readBody(x.w, x.r, x.face.cfg.MaxBody); why != nil {
 		x.refuse(why)
 		return
 	}

@@ -23,6 +23,8 @@ type Config struct {
 	// PublicURL is our own address in links and redirects, without a slash at its end; ""
 	// is what the caller asked for.
 	PublicURL string
+	// MaxBody bounds the bytes of a caller's body.
+	MaxBody int64
 	// TrustedProxies may tell by X-Forwarded-Proto and X-Forwarded-Host what the caller
 	// asked for.
 	TrustedProxies []netip.Prefix
@@ -57,7 +59,7 @@ func (f *Face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	asked := r.URL.EscapedPath()
 	path := squeezed(asked)
 	below, ok := strings.CutPrefix(path, apiRoot)
-	if len(path)+len(x.rawQuery) > maxTarget {
+	if len(path)+len(x.rawQuery) > MaxTarget {
 		x.refuse(&targetTooLong)
 		return
 	}
