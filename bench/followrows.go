@@ -81,8 +81,8 @@ func (b *bench) startFollowed(ctx context.Context) error {
 	return b.peers[0].touch(ctx, true)
 }
 
-// followed leaves a part out if the gateway is not measured.
-func (b *bench) followed(measure func(context.Context) error) func(context.Context) error {
+// withGateway leaves a part out if the gateway is not measured.
+func (b *bench) withGateway(measure func(context.Context) error) func(context.Context) error {
 	if b.binary == "" {
 		return func(context.Context) error { return nil }
 	}

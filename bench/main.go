@@ -30,7 +30,10 @@ type bench struct {
 	callers  int
 	roundCPU time.Duration
 	logSize  int64
-	idle     int // idle followers
+	idle     int           // idle followers
+	outage   time.Duration // how long GitLab is down
+	besides  slowRow
+	writes   int // of each writer in a round
 	profiles string
 	root     string
 	dir      string // temporary
@@ -62,6 +65,7 @@ func run() error {
 		spill:   fanoutRow{name: "follow/spill", size: spillSize, n: spillN, rounds: mostRounds},
 		readers: readersRow{size: readersSize, fast: fastReaders, slow: slowReaders, stopped: stoppedReaders},
 	}
+	b.besides = slowRow{slow: slowTime, each: slowEach}
 	var cfg roleConfig
 	flag.IntVar(&b.rounds, "rounds", 5, "rounds per row and peer")
 	flag.IntVar(&b.callers, "callers", 16, "concurrent callers")
@@ -71,10 +75,12 @@ func run() error {
 	flag.Int64Var(&cfg.logSize, "log-bytes", 1<<30, "size of the log")
 	flag.Int64Var(&b.fanout.size, "follow-bytes", 16<<20, "size of the log that is sent to 1,000 followers")
 	flag.IntVar(&b.idle, "idle-followers", idleN, "followers of a log that does not grow")
+	flag.DurationVar(&b.outage, "outage", outageTime, "how long GitLab is down")
+	flag.IntVar(&b.writes, "writes", writesN, "writes of each writer in a round while the network fails")
 	names := flag.String("peers", "gateway,floor,memory,clientgo,vanguard", "who is measured over gRPC; relay can be added")
 	restNames := flag.String("rest-peers", "gateway,proxy,nginx,grpc-gateway", "who is measured over REST; pooledproxy can be added")
-	match := flag.String("run", ".", "rows to measure: a regular expression for current/GetJob, zone/list20, seed/list100, rest/list100, rest/log, follow/fanout, follow/spill, follow/readers, follow/upstream, follow/idle, follow/latency, link, codec, …")
-	quick := flag.Bool("quick", false, "a look: 2 rounds of 200 ms, a log of 64 MiB, one of 2 MiB to followers, one of 128 MiB to 20, one of 10 MB to readers of all speeds, 1,000 idle followers")
+	match := flag.String("run", ".", "rows to measure: a regular expression for current/GetJob, zone/list20, seed/list100, rest/list100, rest/log, follow/fanout, follow/spill, follow/readers, follow/upstream, follow/idle, follow/latency, bad/outage, bad/slowroute, bad/writes, link, codec, …")
+	quick := flag.Bool("quick", false, "a look: 2 rounds of 200 ms, a log of 64 MiB, one of 2 MiB to followers, one of 128 MiB to 20, one of 10 MB to readers of all speeds, 1,000 idle followers, GitLab down for 10 s or slow for 5 s, 400 writes")
 	limit := flag.Duration("timeout", 60*time.Minute, "the run ends after this long at the latest")
 	roleName := flag.String("role", "", "for internal use: be one of the servers")
 	flag.StringVar(&cfg.upstream, "upstream", "", "for internal use: address of the fake upstream")
@@ -86,9 +92,13 @@ func run() error {
 		b.rounds, b.roundCPU, cfg.logSize = 2, 200*time.Millisecond, 64<<20
 		b.fanout.size, b.idle = 2<<20, 1000
 		b.spill.n, b.readers.size = 20, 10_000_000
+		b.outage, b.besides, b.writes = quickOutage, slowRow{slow: quickSlow, each: quickEach}, quickWrites
 	}
-	if b.rounds < 1 || b.callers < 1 || cfg.logSize < 1 || b.fanout.size < 1 || b.idle < 1 {
-		return errors.New("rounds, callers, log-bytes, follow-bytes and idle-followers are at least 1")
+	if b.rounds < 1 || b.callers < 1 || cfg.logSize < 1 || b.fanout.size < 1 || b.idle < 1 || b.writes < 1 {
+		return errors.New("rounds, callers, log-bytes, follow-bytes, idle-followers and writes are at least 1")
+	}
+	if b.outage < 3*time.Second {
+		return errors.New("an outage takes 3 s at least")
 	}
 	var err error
 	if b.match, err = regexp.Compile(*match); err != nil {
@@ -132,12 +142,15 @@ func (b *bench) run(ctx context.Context, names, restNames []string) (err error) 
 		{"", func(ctx context.Context) error { return b.runREST(ctx, restNames) }},
 		{"", b.runCache},
 		{"rest/log", func(ctx context.Context) error { return b.runLog(ctx, restLog) }},
-		{b.fanout.name, b.followed(func(ctx context.Context) error { return b.runFanout(ctx, b.fanout) })},
-		{b.spill.name, b.followed(func(ctx context.Context) error { return b.runFanout(ctx, b.spill) })},
-		{"follow/readers", b.followed(b.runReaders)},
-		{"follow/upstream", b.followed(b.runShare)},
-		{"follow/idle", b.followed(b.runIdle)},
-		{"follow/latency", b.followed(b.runLatency)},
+		{b.fanout.name, b.withGateway(func(ctx context.Context) error { return b.runFanout(ctx, b.fanout) })},
+		{b.spill.name, b.withGateway(func(ctx context.Context) error { return b.runFanout(ctx, b.spill) })},
+		{"follow/readers", b.withGateway(b.runReaders)},
+		{"follow/upstream", b.withGateway(b.runShare)},
+		{"follow/idle", b.withGateway(b.runIdle)},
+		{"follow/latency", b.withGateway(b.runLatency)},
+		{outageRow, b.withGateway(b.runOutage)},
+		{slowRouteRow, b.withGateway(b.runSlowRoute)},
+		{writesRow, b.withGateway(b.runWrites)},
 		{"link", b.runLink},
 		{"codec", b.runCodec},
 	}

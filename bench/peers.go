@@ -136,9 +136,9 @@ func buildGateway(ctx context.Context, root, dir string) (string, error) {
 	return binary, nil
 }
 
-// startGateway starts the gateway as a user does, with its defaults. What it
+// startGateway starts the gateway as a user does, with its defaults but for args. What it
 // logs goes to a file in dir and is shown if it does not come up.
-func startGateway(ctx context.Context, binary, dir, upstream string) (*peer, error) {
+func startGateway(ctx context.Context, binary, dir, upstream string, args ...string) (*peer, error) {
 	addrs, err := freeAddrs(3)
 	if err != nil {
 		return nil, err
@@ -148,8 +148,10 @@ func startGateway(ctx context.Context, binary, dir, upstream string) (*peer, err
 		return nil, err
 	}
 	defer logs.Close()
-	cmd := command(ctx, binary, "serve", "--upstream", upstream,
-		"--grpc-addr", addrs[0], "--http-addr", addrs[1], "--admin-addr", addrs[2])
+	cmd := command(ctx, binary, append([]string{
+		"serve", "--upstream", upstream,
+		"--grpc-addr", addrs[0], "--http-addr", addrs[1], "--admin-addr", addrs[2],
+	}, args...)...)
 	cmd.Stdout, cmd.Stderr = logs, logs
 	cmd.Env = append(cmd.Env, "TMPDIR="+dir)
 	if err := cmd.Start(); err != nil {

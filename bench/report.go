@@ -98,8 +98,11 @@ func median(values []float64) float64 {
 }
 
 // minMax is the spread of the values.
-func minMax(values []float64) string {
-	return fmt.Sprintf("%.3f–%.3f", slices.Min(values), slices.Max(values))
+func minMax(values []float64) string { return minMaxBy("%.3f–%.3f", values) }
+
+// minMaxBy is the spread of the values in a format.
+func minMaxBy(format string, values []float64) string {
+	return fmt.Sprintf(format, slices.Min(values), slices.Max(values))
 }
 
 // met says whether a value keeps within its target.

@@ -40,6 +40,8 @@ var roles = map[string]role{
 	cachedName:      serveCached,
 	uncachedName:    serveUncached,
 	fanoutName:      serveFanout,
+	badDayName:      serveBadDay,
+	faultsName:      serveFaults,
 }
 
 // announcement is the line that a role prints once it listens.
@@ -62,7 +64,11 @@ func runRole(name string, cfg roleConfig) error {
 		return fmt.Errorf("no role %q", name)
 	}
 	debug.SetGCPercent(gcPercent)
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	host := "127.0.0.1"
+	if name == badDayName { // leaves its port at times
+		host = ownLoopback()
+	}
+	lis, err := net.Listen("tcp", host+":0")
 	if err != nil {
 		return err
 	}
