@@ -19,13 +19,13 @@ type callCmd struct {
 	Method  string `arg:"" optional:"" help:"Method to call, such as GetJob, JobService/GetJob or jobgate.v1.JobService/GetJob. None lists them."`
 	Request string `arg:"" optional:"" name:"json" help:"Request as JSON, field names as in the contract; - reads it from standard input. None is an empty request."`
 
-	Timeout time.Duration `default:"30s" placeholder:"DURATION" help:"How long the call may take; 0 is for ever."`
+	Timeout time.Duration `default:"30s" placeholder:"DURATION" help:"How long the call may take; 0s is for ever."`
 	gatewayFlags
 }
 
 // Help implements kong.HelpProvider.
 func (*callCmd) Help() string {
-	return `The answer is printed as JSON. For ReadTrace the bytes of the log go to standard output, and each other event as a line of JSON to standard error. A failed call prints code, message and details, and exits with 1.
+	return `The answer is printed as JSON. For ReadTrace the bytes of the log go to standard output, and each other event as a line of JSON to standard error. A failed call prints code, message and details, and exits with 1; one that Ctrl-C or SIGTERM ends, with 130.
 
 Examples:
 
@@ -41,34 +41,47 @@ Methods:
 }
 
 // Run makes the call.
-func (c *callCmd) Run(ctx context.Context, p *process) error {
+func (c *callCmd) Run(ctx context.Context, p *process, s *settings) error {
+	if c.Method == "" {
+		_, err := fmt.Fprintln(p.stdout, strings.Join(methodNames(), "\n"))
+		return err
+	}
+	err := c.call(ctx, p, s)
+	if _, wrong := errors.AsType[usageError](err); err != nil && !wrong && ctx.Err() != nil {
+		return exitError(exitInterrupted)
+	}
+	return err
+}
+
+// call is Run for a method.
+func (c *callCmd) call(ctx context.Context, p *process, s *settings) error {
 	m, err := findMethod(c.Method)
 	if err != nil {
 		return refused(err)
 	}
-	request, err := c.request(m, p.stdin)
+	request, err := c.request(ctx, m, p.stdin)
 	if err != nil {
 		return err
 	}
-	ctx, conn, err := c.connect(ctx)
+	ctx, conn, err := c.connect(ctx, s)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close() }() // nothing is lost with it
-	if c.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.Timeout)
-		defer cancel()
+	ctx, cancel, err := within(ctx, s, c.Timeout)
+	if err != nil {
+		return err
 	}
+	defer cancel()
 	return c.invoke(ctx, conn, m, request, p)
 }
 
 // request is the argument, or standard input, as a message.
-func (c *callCmd) request(m method, stdin io.Reader) (proto.Message, error) {
+func (c *callCmd) request(ctx context.Context, m method, stdin io.Reader) (proto.Message, error) {
 	text := []byte(c.Request)
 	if c.Request == "-" {
 		var err error
-		if text, err = io.ReadAll(stdin); err != nil {
+		if text, err = readAll(ctx, stdin); err != nil {
 			return nil, fmt.Errorf("standard input: %w", err)
 		}
 	}
@@ -84,6 +97,26 @@ func (c *callCmd) request(m method, stdin io.Reader) (proto.Message, error) {
 		return nil, refused(fmt.Errorf("request: %w", err))
 	}
 	return request, nil
+}
+
+// readAll reads what there is unless ctx ends first. The reading then goes on until the
+// process ends: nothing can stop it.
+func readAll(ctx context.Context, r io.Reader) ([]byte, error) {
+	type result struct {
+		text []byte
+		err  error
+	}
+	read := make(chan result, 1)
+	go func() {
+		text, err := io.ReadAll(r)
+		read <- result{text, err}
+	}()
+	select {
+	case got := <-read:
+		return got.text, got.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // invoke calls m and prints what comes back.

@@ -212,32 +212,3 @@ func TestCallFailure(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", got.stderr, want.stderr)
 	}
 }
-
-func TestCallRefuses(t *testing.T) {
-	t.Parallel()
-	tests := map[string]struct {
-		args []string
-		want string
-	}{
-		"no method":                    {nil, "TraceService/ReadTrace"},
-		"an unknown method":            {[]string{"GetJobs"}, "unknown method; methods:"},
-		"a method of another package":  {[]string{"grpc.health.v1.Health/Check"}, "unknown method"},
-		"no JSON":                      {[]string{"GetJob", canary}, "not a JSON object"},
-		"an unknown field":             {[]string{"GetJob", `{"job":7}`}, `unknown field "job"`},
-		"a -H without a colon":         {[]string{"GetJob", "-H", canary}, "-H number 1"},
-		"a -H of gRPC's own":           {[]string{"GetJob", "-H", "sudo: 1", "-H", "grpc-timeout: 1S"}, "-H number 2"},
-		"a token after a misspelt one": {[]string{"GetJob", "--tokn=" + canary}, "unknown flag --tokn"},
-		"plaintext to another machine": {[]string{"GetJob", "--addr", "192.0.2.1:9090", "--token", canary}, "give --tls"},
-		"trust without TLS":            {[]string{"GetJob", "--ca-file", "x"}, "need --tls"},
-		"a CA file that is not there":  {[]string{"GetJob", "--tls", "--ca-file", "none.pem"}, "--ca-file: open none.pem"},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			got := jobgate(t, nil, "", append([]string{"call"}, tt.args...)...)
-			if got.code != exitUsage || !strings.Contains(got.stderr, tt.want) {
-				t.Errorf("exit code %d, stderr %s, want %q", got.code, got.stderr, tt.want)
-			}
-		})
-	}
-}

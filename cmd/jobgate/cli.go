@@ -69,6 +69,11 @@ func run(
 		return int(code)
 	}
 	complain(stderr, err)
+	return exitCode(err)
+}
+
+// exitCode is what the program ends with after an error that was told.
+func exitCode(err error) int {
 	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage
 	}
@@ -105,21 +110,42 @@ func (p *process) dispatch(ctx context.Context, args []string, s *settings) erro
 	}
 	nameEnvironment(parser.Model)
 	kctx, err := parser.Parse(args)
-	switch {
+	if parsing, ok := errors.AsType[*kong.ParseError](err); ok {
+		kctx, err = parsing.Context, naming(parsing)
+	}
+	switch wrong := errors.Join(append(s.errs, err)...); {
 	case helped:
 		return nil
-	case err != nil:
-		return refused(withHint(err))
+	case wrong != nil:
+		return refused(withHint(wrong, kctx))
 	}
+	s.noteGiven(kctx)
 	s.warnUnknown(p.stderr, kctx.Model)
 	return kctx.Run()
 }
 
+// naming adds the flag to an error that tells only what is wrong with its value, as the
+// parser's does of a --no-… flag.
+func naming(err *kong.ParseError) error {
+	if err.Context == nil || len(err.Context.Path) == 0 {
+		return err
+	}
+	rest := err.Context.Path[len(err.Context.Path)-1].Remainder()
+	if len(rest) == 0 || !strings.HasPrefix(rest[0], "--no-") {
+		return err
+	}
+	flag, _, _ := strings.Cut(rest[0], "=")
+	if strings.Contains(err.Error(), flag) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", flag, err)
+}
+
 // withHint adds where to read on to an error of the parser.
-func withHint(err error) error {
+func withHint(err error, kctx *kong.Context) error {
 	path := "jobgate"
-	if parsing, ok := errors.AsType[*kong.ParseError](err); ok && parsing.Context != nil {
-		if node := parsing.Context.Selected(); node != nil {
+	if kctx != nil {
+		if node := kctx.Selected(); node != nil {
 			path = node.FullPath()
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"reflect"
 
 	"github.com/alecthomas/kong"
@@ -27,14 +26,10 @@ type entry struct {
 // place describes a line of the file.
 func (f configFile) place(line int) string { return fmt.Sprintf("%s:%d", f.path, line) }
 
-// loadConfig reads the file at path, whose keys must be names of flags. It tells all
-// that is wrong with the file, with line and key.
-func loadConfig(path string, flags []*kong.Flag) (configFile, error) {
+// parseConfig reads the text of the file at path, whose keys must be names of flags. It
+// tells all that is wrong with the file, with line and key.
+func parseConfig(path string, text []byte, flags []*kong.Flag) (configFile, error) {
 	file := configFile{path: path, entries: map[string]entry{}}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return file, err
-	}
 	root, err := parseDocument(text)
 	if err != nil || root == nil {
 		return file, wrapPath(path, err)
@@ -83,6 +78,9 @@ func wrapPath(path string, err error) error {
 func (f configFile) add(key, value *yaml.Node, known map[string]*kong.Flag) error {
 	name, where := key.Value, f.place(key.Line)
 	flag := known[name]
+	if flag != nil && flag.IsSlice() {
+		value = listed(value)
+	}
 	switch earlier, twice := f.entries[name]; {
 	case flag == nil || name == "config":
 		return fmt.Errorf("%s: unknown key %q", where, name)
@@ -93,6 +91,21 @@ func (f configFile) add(key, value *yaml.Node, known map[string]*kong.Flag) erro
 	}
 	f.entries[name] = entry{value.Value, key.Line}
 	return nil
+}
+
+// listed is a YAML list of texts as the one text that a flag wants; anything else as it is.
+func listed(list *yaml.Node) *yaml.Node {
+	if list.Kind != yaml.SequenceNode {
+		return list
+	}
+	var texts []string
+	for _, element := range list.Content {
+		if element.Kind != yaml.ScalarNode || element.ShortTag() != "!!str" {
+			return list
+		}
+		texts = append(texts, element.Value)
+	}
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: kong.JoinEscaped(texts, ',')}
 }
 
 // suits says whether a YAML value of this tag can be the value of a flag.
@@ -122,6 +135,8 @@ func wanted(flag *kong.Flag) string {
 		return "a number"
 	case kind == reflect.Int64:
 		return "a duration, such as 30s"
+	case flag.IsSlice():
+		return "a text, or a list of texts"
 	default:
 		return "a text"
 	}

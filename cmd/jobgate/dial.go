@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"os"
+	"strconv"
 	"time"
 
 	"google.golang.org/grpc"
@@ -20,6 +23,34 @@ type clientTLS struct {
 	TLS        bool   `help:"Connect with TLS."`
 	CAFile     string `placeholder:"FILE" help:"Certificates (PEM) to trust instead of the system's; with --tls."`
 	ServerName string `placeholder:"NAME" help:"Name that the certificate must have, if not the host in the address; with --tls."`
+}
+
+// dialable refuses an address that is not HOST:PORT: gRPC would add a port, or take the
+// host for the name of a scheme. Without a host it is this machine.
+func dialable(addr string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil || !validPort(port) {
+		return errors.New("must be HOST:PORT, such as 127.0.0.1:9090")
+	}
+	return nil
+}
+
+// validPort says whether text is the number of a port.
+func validPort(text string) bool {
+	port, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && port > 0
+}
+
+// within bounds ctx by a --timeout, where 0 is for ever.
+func within(ctx context.Context, s *settings, timeout time.Duration) (context.Context, context.CancelFunc, error) {
+	switch {
+	case timeout < 0:
+		return nil, nil, refused(fmt.Errorf("%s: must not be negative; 0s is for ever", s.name("timeout")))
+	case timeout == 0:
+		return ctx, func() {}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	return ctx, cancel, nil
 }
 
 // dial prepares a connection to a gateway; it does not connect yet. An error is the

@@ -13,7 +13,7 @@ import (
 type healthcheckCmd struct {
 	GRPCAddr string        `name:"grpc-addr" default:"127.0.0.1:9090" placeholder:"HOST:PORT" help:"Where the gateway serves gRPC."`
 	Service  string        `placeholder:"NAME" help:"What to ask about, such as gitlab: whether GitLab answers. The gateway itself by default."`
-	Timeout  time.Duration `default:"3s" placeholder:"DURATION" help:"How long to wait for its answer."`
+	Timeout  time.Duration `default:"3s" placeholder:"DURATION" help:"How long to wait for its answer; 0s is for ever."`
 	clientTLS
 }
 
@@ -30,17 +30,25 @@ Examples:
 }
 
 // Run asks once.
-func (c *healthcheckCmd) Run(ctx context.Context, p *process) error {
+func (c *healthcheckCmd) Run(ctx context.Context, p *process, s *settings) error {
+	if err := dialable(c.GRPCAddr); err != nil {
+		return refused(fmt.Errorf("%s: %w", s.name("grpc-addr"), err))
+	}
+	waiting, cancel, err := within(ctx, s, c.Timeout)
+	if err != nil {
+		return err
+	}
+	defer cancel()
 	conn, err := c.dial(c.GRPCAddr)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close() }() // nothing is lost with it
-	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
-	defer cancel()
 	client := grpc_health_v1.NewHealthClient(conn)
-	answer, err := client.Check(ctx, &grpc_health_v1.HealthCheckRequest{Service: c.Service})
+	answer, err := client.Check(waiting, &grpc_health_v1.HealthCheckRequest{Service: c.Service})
 	switch {
+	case err != nil && ctx.Err() != nil:
+		return exitError(exitInterrupted)
 	case err != nil:
 		s := status.Convert(err)
 		return fmt.Errorf("%s: %s: %s", c.GRPCAddr, codeName(s.Code()), printable(s.Message()))

@@ -28,6 +28,7 @@ var groups = kong.ExplicitGroups([]kong.Group{
 	{Key: "upstream", Title: "The GitLab behind the gateway"},
 	{Key: "listen", Title: "Where the gateway listens"},
 	{Key: "logs", Title: "Logs that are followed"},
+	{Key: "callers", Title: "Bounds for callers"},
 	{Key: "tls", Title: "TLS"},
 	{Key: "operation", Title: "Operation"},
 	{Key: "sandbox", Title: "The sandbox"},

@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 
 	"github.com/jobgate/jobgate/server"
 )
 
 // endpoint is one address of the gateway, checked but not opened.
 type endpoint struct {
-	flag string
+	name string // of its setting
 	addr string // empty is off
 	tls  *tls.Config
 }
@@ -27,33 +28,45 @@ func (c *serveCmd) listening(s *settings) (*listening, error) {
 	grpcTLS, errGRPC := c.loadTLS(s, "grpc", c.GRPCCert, c.GRPCKey)
 	httpTLS, errHTTP := c.loadTLS(s, "http", c.HTTPCert, c.HTTPKey)
 	l := &listening{
-		grpc:  endpoint{"grpc-addr", c.GRPCAddr, grpcTLS},
-		http:  endpoint{"http-addr", c.HTTPAddr, httpTLS},
-		admin: endpoint{"admin-addr", c.AdminAddr, nil},
+		grpc:  endpoint{s.name("grpc-addr"), c.GRPCAddr, grpcTLS},
+		http:  endpoint{s.name("http-addr"), c.HTTPAddr, httpTLS},
+		admin: endpoint{s.name("admin-addr"), c.AdminAddr, nil},
 	}
 	errs := []error{errGRPC, errHTTP}
 	if c.GRPCAddr == "" {
-		errs = append(errs, fmt.Errorf("%s: must not be empty", s.name("grpc-addr")))
+		errs = append(errs, fmt.Errorf("%s: must not be empty", l.grpc.name))
 	}
 	errs = append(errs,
-		l.grpc.check(s, c.GRPCCert != "" || c.AllowPlaintext, "--grpc-cert and --grpc-key"),
-		l.http.check(s, c.HTTPCert != "" || c.AllowPlaintext, "--http-cert and --http-key"),
-		l.admin.check(s, c.AllowPlaintext, ""))
+		l.grpc.check(c.GRPCCert != "" || c.AllowPlaintext, "--grpc-cert and --grpc-key"),
+		l.http.check(c.HTTPCert != "" || c.AllowPlaintext, "--http-cert and --http-key"),
+		l.admin.check(c.AllowPlaintext, ""))
 	return l, errors.Join(errs...)
 }
 
 // check refuses an address that is none, and plaintext where other machines can reach it.
-func (e endpoint) check(s *settings, reachableAllowed bool, certFlags string) error {
+func (e endpoint) check(reachableAllowed bool, certFlags string) error {
 	if e.addr == "" {
 		return nil
 	}
-	if _, err := net.ResolveTCPAddr("tcp", e.addr); err != nil {
-		return fmt.Errorf("%s: %w", s.name(e.flag), err)
+	if err := listenable(e.addr); err != nil {
+		return fmt.Errorf("%s: %w", e.name, err)
 	}
 	if reachableAllowed || loopback(e.addr) {
 		return nil
 	}
-	return fmt.Errorf("%s: %w", s.name(e.flag), plaintextError(e.addr, certFlags))
+	return fmt.Errorf("%s: %w", e.name, plaintextError(e.addr, certFlags))
+}
+
+// listenable refuses an address that cannot be listened on.
+func listenable(addr string) error {
+	if addr == "" {
+		return errors.New("must not be empty")
+	}
+	if strings.HasPrefix(addr, "unix:") || strings.HasPrefix(addr, "/") {
+		return errors.New("must be HOST:PORT: Unix sockets are not served")
+	}
+	_, err := net.ResolveTCPAddr("tcp", addr)
+	return err
 }
 
 // plaintextError says why an address is refused, and what to do; certFlags may be empty.
@@ -122,7 +135,7 @@ func (e endpoint) open(ctx context.Context) (net.Listener, error) {
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", e.addr)
 	if err != nil {
-		return nil, fmt.Errorf("--%s: %w", e.flag, err)
+		return nil, fmt.Errorf("%s: %w", e.name, err)
 	}
 	return l, nil
 }
@@ -140,6 +153,7 @@ func reachable(addr net.Addr) string {
 func (c *serveCmd) trustedProxies(s *settings) ([]netip.Prefix, error) {
 	var all []netip.Prefix
 	for _, text := range c.TrustedProxies {
+		text = strings.TrimSpace(text)
 		prefix, err := netip.ParsePrefix(text)
 		if addr, errAddr := netip.ParseAddr(text); errAddr == nil {
 			prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil

@@ -66,8 +66,6 @@ func findMethod(name string) (method, error) {
 	}
 	list := "methods:\n  " + strings.Join(methodNames(), "\n  ")
 	switch {
-	case name == "":
-		return method{}, errors.New("which method?\n" + list)
 	case len(found) == 0:
 		return method{}, errors.New("unknown method; " + list)
 	case len(found) > 1:

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/url"
 	"time"
 
@@ -35,7 +34,7 @@ Examples:
 
 // Run serves until ctx ends.
 func (c *sandboxCmd) Run(ctx context.Context, p *process, s *settings) error {
-	if _, err := net.ResolveTCPAddr("tcp", c.Addr); err != nil {
+	if err := listenable(c.Addr); err != nil {
 		return refused(fmt.Errorf("%s: %w", s.name("addr"), err))
 	}
 	if c.Flush <= 0 {
@@ -47,7 +46,7 @@ func (c *sandboxCmd) Run(ctx context.Context, p *process, s *settings) error {
 	box, err := startSandbox(ctx, c.Addr, sandbox.WithSeed(c.Seed),
 		sandbox.WithClock(sandboxClock(c.Clock)), sandbox.WithVersion(c.Version), sandbox.WithFlush(c.Flush), rangeFront(c.RangeFront))
 	if err != nil {
-		return fmt.Errorf("--addr: %w", err)
+		return fmt.Errorf("%s: %w", s.name("addr"), err)
 	}
 	fmt.Fprint(p.stderr, sandboxBanner(box.url()))
 	return box.wait(ctx)

@@ -2,10 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
+	"os"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -39,20 +38,20 @@ type serveCmd struct {
 	HTTPAddr       string   `name:"http-addr" group:"listen" placeholder:"HOST:PORT" default:"127.0.0.1:8080" help:"Where HTTP is served: GitLab's REST API below /api/v4, and /healthz. Empty is off."`
 	AdminAddr      string   `group:"listen" placeholder:"HOST:PORT" default:"127.0.0.1:9091" help:"Where health, metrics and profiles are served, always in plaintext. Empty is off."`
 	PublicURL      string   `name:"public-url" group:"listen" placeholder:"URL" help:"Address of the HTTP listener as callers know it (https://jobs.example.com): links and redirects name it. By default it is what the caller asked for."`
-	TrustedProxies []string `group:"listen" placeholder:"CIDR" help:"Networks of proxies that may tell by X-Forwarded-Proto and X-Forwarded-Host what the caller asked for."`
+	TrustedProxies []string `group:"listen" placeholder:"CIDR" help:"Networks of proxies, with commas between them, that may tell by X-Forwarded-Proto and X-Forwarded-Host what the caller asked for."`
 	AllowPlaintext bool     `group:"listen" help:"Serve without TLS also on addresses that other machines can reach."`
 
 	SpoolMemory       byteSize      `group:"logs" placeholder:"SIZE" default:"64MiB" help:"Memory for the logs that are being followed."`
-	SpoolDisk         byteSize      `group:"logs" placeholder:"SIZE" default:"4GiB" help:"Disk for what does not fit there, in a file without a name; 0 is none. What fits neither is asked of GitLab again when needed."`
+	SpoolDisk         byteSize      `group:"logs" placeholder:"SIZE" default:"4GiB" help:"Disk for what does not fit there, in a file without a name; at least 256KiB, 0 is none. What fits neither is asked of GitLab again when needed."`
 	SpoolDir          string        `group:"logs" placeholder:"DIR" help:"Where that file is made; the system's directory for temporary files by default."`
-	RecheckInterval   time.Duration `group:"logs" placeholder:"DURATION" default:"30s" help:"How long GitLab's yes to a credential counts for a log that it follows. With 0s no log is shared."`
+	RecheckInterval   time.Duration `group:"logs" placeholder:"DURATION" default:"30s" help:"How long GitLab's yes to a credential counts for a log that it follows. At least 1s; with 0s no log is shared."`
 	MaxStreams        int           `group:"logs" placeholder:"NUMBER" default:"20000" help:"How many logs one credential may read or follow at a time; one more is RESOURCE_EXHAUSTED."`
-	HeartbeatInterval time.Duration `group:"logs" placeholder:"DURATION" default:"30s" help:"How often followers of a quiet log hear that it is quiet."`
+	HeartbeatInterval time.Duration `group:"logs" placeholder:"DURATION" default:"30s" help:"How often followers of a quiet log hear that it is quiet; at least 1s."`
 
 	MaxRequest      byteSize      `group:"callers" placeholder:"SIZE" default:"4MiB" help:"Largest request: a message over gRPC, a body over REST."`
 	MaxHeader       byteSize      `group:"callers" placeholder:"SIZE" default:"64KiB" help:"Largest metadata or header of a request; a URL may have 64 KiB beside."`
 	MaxCalls        int           `group:"callers" placeholder:"NUMBER" default:"1000" help:"How many calls one credential may have under way, streams of logs aside; one more is RESOURCE_EXHAUSTED."`
-	DefaultDeadline time.Duration `group:"callers" placeholder:"DURATION" default:"1m" help:"Deadline of a call that brings none, streams of logs aside."`
+	DefaultDeadline time.Duration `group:"callers" placeholder:"DURATION" default:"1m" help:"Deadline of a call that brings none, streams of logs aside; at most --max-deadline."`
 	MaxDeadline     time.Duration `group:"callers" placeholder:"DURATION" default:"5m" help:"Longest deadline that a call may bring; a later one is brought forward."`
 
 	GRPCCert      string `name:"grpc-cert" group:"tls" placeholder:"FILE" help:"Certificate chain (PEM) of the gRPC listener; with --grpc-key."`
@@ -61,7 +60,7 @@ type serveCmd struct {
 	HTTPKey       string `name:"http-key" group:"tls" placeholder:"FILE" help:"Private key (PEM) of the HTTP listener."`
 	TLSMinVersion string `name:"tls-min-version" group:"tls" placeholder:"1.2|1.3" enum:"1.2,1.3" default:"1.3" help:"Oldest TLS version that is accepted."`
 
-	MaxConnectionAge time.Duration `group:"operation" placeholder:"DURATION" default:"0s" help:"How old a gRPC connection may become before its caller is asked to make another one; followers of logs are told their place in time. 0s is any age."`
+	MaxConnectionAge time.Duration `group:"operation" placeholder:"DURATION" default:"0s" help:"How old a gRPC connection may become before its caller is asked to make another one; followers of logs are told their place in time. 0s is any age; else it is at least 1s."`
 	ShutdownTimeout  time.Duration `group:"operation" placeholder:"DURATION" default:"20s" help:"How long calls in progress may go on after SIGTERM."`
 	LogLevel         string        `group:"operation" placeholder:"debug|info|warn|error" enum:"debug,info,warn,error" default:"info" help:"Least severe log lines that are written, to standard error."`
 	LogFormat        string        `group:"operation" placeholder:"text|json" enum:"text,json" default:"text" help:"Form of the log lines."`
@@ -90,23 +89,29 @@ A configuration file:
     grpc-key: /etc/jobgate/key.pem
     http-addr: ""            # off
     upstream-max-body: 64MiB
+    trusted-proxies: [10.0.0.0/8, 192.0.2.1]
 
 SIGTERM and SIGINT drain the calls in progress, then exit with 0; a second one exits at once.`
 }
 
 // BeforeResolve implements kong's hook: it loads the configuration file.
 func (c *serveCmd) BeforeResolve(kctx *kong.Context, s *settings) error {
-	path := s.env["JOBGATE_CONFIG"]
+	const variable = "JOBGATE_CONFIG"
+	path, source := s.env[variable], fromEnvironment(variable)
 	for _, element := range kctx.Path {
 		if element.Flag != nil && element.Flag.Name == "config" {
 			path, _ = kctx.FlagValue(element.Flag).(string)
+			source = ""
 		}
 	}
 	if path == "" {
 		return nil
 	}
-	file, err := loadConfig(path, kctx.Selected().Flags)
-	s.file = file
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("%s: %w", named("config", source), err)
+	}
+	s.file, err = parseConfig(path, text, kctx.Selected().Flags)
 	return err
 }
 
@@ -119,6 +124,7 @@ func (c *serveCmd) Run(ctx context.Context, p *process, s *settings) error {
 	beside := limitCollections()
 	log := c.logger(p.stderr)
 	takeStandardLog(log)
+	c.warnIdle(ctx, log, s, config)
 	listeners, err := listening.open(ctx)
 	if err != nil {
 		return err
@@ -150,69 +156,4 @@ func (c *serveCmd) Run(ctx context.Context, p *process, s *settings) error {
 	err = gateway.Run(ctx, listeners)
 	log.LogAttrs(context.WithoutCancel(ctx), slog.LevelInfo, "stopped", slog.Any("cause", context.Cause(ctx)))
 	return err
-}
-
-// check tells all that is wrong with the settings before anything is opened.
-func (c *serveCmd) check(s *settings) (server.Config, *listening, error) {
-	l, err := c.listening(s)
-	proxies, errProxies := c.trustedProxies(s)
-	config := server.Config{
-		GRPCTLS: l.grpc.tls, HTTPTLS: l.http.tls,
-		PublicURL: strings.TrimSuffix(c.PublicURL, "/"), TrustedProxies: proxies,
-		SpoolMemory: int64(c.SpoolMemory), SpoolDisk: int64(c.SpoolDisk), SpoolDir: c.SpoolDir,
-		Recheck: c.RecheckInterval, Heartbeat: c.HeartbeatInterval, MaxStreams: c.MaxStreams,
-		MaxConnectionAge: c.MaxConnectionAge, RequestIDWindow: c.RequestIDWindow,
-		MaxRequest: int64(c.MaxRequest), MaxHeader: int64(c.MaxHeader),
-		MaxCalls: c.MaxCalls, DefaultDeadline: c.DefaultDeadline, MaxDeadline: c.MaxDeadline,
-		ShutdownTimeout: c.ShutdownTimeout, Version: buildVersion(),
-	}
-	errs := []error{c.checkGitlab(s), c.checkBounds(s), err, errProxies, config.Validate()}
-	return config, l, errors.Join(errs...)
-}
-
-// longestTimeout is what the client of GitLab takes.
-const longestTimeout = 24 * time.Hour
-
-// checkBounds refuses bounds that would let nothing through.
-func (c *serveCmd) checkBounds(s *settings) error {
-	var errs []error
-	if c.UpstreamTimeout <= 0 || c.UpstreamTimeout > longestTimeout {
-		errs = append(errs, fmt.Errorf("%s: must be more than 0, and at most 24h", s.name("upstream-timeout")))
-	}
-	if c.UpstreamIdleTimeout <= 0 || c.UpstreamIdleTimeout > longestTimeout {
-		errs = append(errs, fmt.Errorf("%s: must be more than 0, and at most 24h", s.name("upstream-idle-timeout")))
-	}
-	if c.UpstreamCache < 0 {
-		errs = append(errs, fmt.Errorf("%s: must not be negative", s.name("upstream-cache")))
-	}
-	if c.UpstreamAttempts < 1 || c.UpstreamAttempts > 10 {
-		errs = append(errs, fmt.Errorf("%s: must be from 1 to 10", s.name("upstream-attempts")))
-	}
-	if c.UpstreamCalls < 1 {
-		errs = append(errs, fmt.Errorf("%s: must be more than 0", s.name("upstream-calls")))
-	}
-	if c.UpstreamNegativeCache < 0 {
-		errs = append(errs, fmt.Errorf("%s: must not be negative", s.name("upstream-negative-cache")))
-	}
-	if c.UpstreamFinishedJobs < 0 || c.UpstreamFinishedJobs > c.RecheckInterval {
-		errs = append(errs, fmt.Errorf("%s: must be from 0s to %s, the %s", s.name("upstream-finished-jobs"), c.RecheckInterval, s.name("recheck-interval")))
-	}
-	for _, b := range []struct {
-		flag               string
-		value, least, most byteSize
-	}{
-		{"upstream-max-body", c.UpstreamMaxBody, 1, 1 << 40},
-		{"upstream-max-header", c.UpstreamMaxHeader, 1 << 10, 1 << 30},
-		{"upstream-max-error", c.UpstreamMaxError, 1 << 10, 1 << 30},
-		{"max-request", c.MaxRequest, 1 << 10, 1 << 30},
-		{"max-header", c.MaxHeader, 4 << 10, 16 << 20},
-	} {
-		if b.value < b.least || b.value > b.most {
-			errs = append(errs, fmt.Errorf("%s: must be from %d to %d bytes", s.name(b.flag), b.least, b.most))
-		}
-	}
-	if c.UpstreamMemory < c.UpstreamMaxBody {
-		errs = append(errs, fmt.Errorf("%s: must be no less than %s", s.name("upstream-memory"), s.name("upstream-max-body")))
-	}
-	return errors.Join(errs...)
 }

@@ -12,15 +12,18 @@ import (
 )
 
 // settings gives the flags that are not on the command line their values: from the
-// environment, else from the configuration file. It remembers which came from where.
+// environment, else from the configuration file. It remembers which came from where, and
+// what is wrong with them.
 type settings struct {
 	env    map[string]string // the JOBGATE_ variables
 	file   configFile
 	origin map[string]string // flag name to a description of its source
+	given  map[string]bool   // flags that have a value from somewhere, not by default
+	errs   []error
 }
 
 func newSettings(environ []string) *settings {
-	s := &settings{env: map[string]string{}, origin: map[string]string{}}
+	s := &settings{env: map[string]string{}, origin: map[string]string{}, given: map[string]bool{}}
 	for _, pair := range environ {
 		name, value, _ := strings.Cut(pair, "=")
 		if strings.HasPrefix(name, "JOBGATE_") {
@@ -37,7 +40,7 @@ func (*settings) Validate(*kong.Application) error { return nil }
 func (s *settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	for _, name := range flag.Envs {
 		if value, ok := s.env[name]; ok {
-			return s.take(flag, value, "environment variable "+name)
+			return s.take(flag, value, fromEnvironment(name))
 		}
 	}
 	if entry, ok := s.file.entries[flag.Name]; ok {
@@ -46,28 +49,44 @@ func (s *settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any,
 	return nil, nil //nolint:nilnil // how a resolver says that it has no value
 }
 
-// take accepts a value for a flag, or says what is wrong with it and where it is from:
-// the parser, which does the same again, does not know the second.
+func fromEnvironment(variable string) string { return "environment variable " + variable }
+
+// take accepts a value for a flag, or notes what is wrong with it and where it is from:
+// the parser, which does the same again, does not know the second, and ends with the first
+// that is wrong.
 func (s *settings) take(flag *kong.Flag, value, origin string) (any, error) {
+	s.origin[flag.Name] = origin
 	target := reflect.New(flag.Target.Type()).Elem()
 	token := kong.Token{Type: kong.FlagValueToken, Value: value}
 	decode := &kong.DecodeContext{Value: flag.Value, Scan: kong.ScanFromTokens(token)}
 	if err := flag.Mapper.Decode(decode, target); err != nil {
-		return nil, fmt.Errorf("%w (%s)", err, origin)
+		s.errs = append(s.errs, fmt.Errorf("%s: %w", s.name(flag.Name), err))
+		return nil, nil //nolint:nilnil // goes on with the default, for what else is wrong
 	}
 	if flag.Enum != "" && !slices.Contains(flag.EnumSlice(), value) {
-		return nil, fmt.Errorf("%q is none of %s (%s)", value, flag.Enum, origin)
+		s.errs = append(s.errs, fmt.Errorf("%s: %q is none of %s", s.name(flag.Name), value, flag.Enum))
+		return nil, nil //nolint:nilnil // likewise
 	}
-	s.origin[flag.Name] = origin
 	return value, nil
 }
 
 // name names a setting in an error: as a flag, and where it came from if not from there.
-func (s *settings) name(flag string) string {
-	if origin, ok := s.origin[flag]; ok {
-		return fmt.Sprintf("--%s (%s)", flag, origin)
+func (s *settings) name(flag string) string { return named(flag, s.origin[flag]) }
+
+func named(flag, origin string) string {
+	if origin == "" {
+		return "--" + flag
 	}
-	return "--" + flag
+	return fmt.Sprintf("--%s (%s)", flag, origin)
+}
+
+// noteGiven remembers which flags of the command that was parsed have a value.
+func (s *settings) noteGiven(kctx *kong.Context) {
+	for _, element := range kctx.Path {
+		if element.Flag != nil {
+			s.given[element.Flag.Name] = true
+		}
+	}
 }
 
 // warnUnknown names the JOBGATE_ variables that no flag of any command has. They are not

@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"syscall"
 	"time"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/jobgate/jobgate/clients/go/follow"
@@ -25,7 +27,7 @@ type traceCmd struct {
 	Cursor      string        `env:"-" xor:"start" placeholder:"CURSOR" help:"Go on where an earlier call ended, as --print-cursor told it. Empty begins at the start."`
 	PrintCursor bool          `env:"-" help:"Print, as the last line of standard error, the cursor of where the log was read to."`
 	ExitStatus  bool          `env:"-" help:"Exit with 1 if the job did not end well; with --follow."`
-	Timeout     time.Duration `env:"-" placeholder:"DURATION" help:"How long it may take in all; for ever by default."`
+	Timeout     time.Duration `env:"-" placeholder:"DURATION" help:"How long it may take in all; 0s, the default, is for ever."`
 	gatewayFlags
 }
 
@@ -46,25 +48,47 @@ Exit codes: 0 the log was printed to its end; with --exit-status also that the j
 }
 
 // Run prints the log.
-func (c *traceCmd) Run(ctx context.Context, p *process) error {
-	if c.ExitStatus && !c.Follow {
-		return refused(errors.New("--exit-status: needs --follow, which waits for the job to end"))
+func (c *traceCmd) Run(ctx context.Context, p *process, s *settings) error {
+	if err := c.check(); err != nil {
+		return refused(err)
 	}
-	calls, conn, err := c.connect(ctx)
+	calls, conn, err := c.connect(ctx, s)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close() }() // nothing is lost with it
-	if c.Timeout > 0 {
-		var cancel context.CancelFunc
-		calls, cancel = context.WithTimeout(calls, c.Timeout)
-		defer cancel()
+	calls, cancel, err := within(calls, s, c.Timeout)
+	if err != nil {
+		return err
 	}
+	defer cancel()
 	notes := &traceNotes{p: p, start: c.Cursor}
 	log := follow.Log(calls, jobgatev1.NewTraceServiceClient(conn), c.request(), notes.options(c.Follow)...)
 	notes.log = log
 	_, err = log.WriteTo(p.stdout) //nolint:contextcheck // the log has it
 	return c.tellCursor(ctx, p, log.Cursor(), c.outcome(ctx, log.End(), err))
+}
+
+// cursorText is what a cursor looks like. Whether it is one only the gateway knows.
+var cursorText = regexp.MustCompile(`^[A-Za-z0-9_-]{40,}$`)
+
+// check refuses what cannot be meant, without asking a gateway.
+func (c *traceCmd) check() error {
+	switch {
+	case c.Project == "":
+		return errors.New("<project>: must not be empty")
+	case c.Job < 1:
+		return errors.New("<job>: must be more than 0")
+	case c.Tail != nil && *c.Tail < 1:
+		return errors.New("--tail: must be more than 0")
+	case c.Offset != nil && *c.Offset < 0:
+		return errors.New("--offset: must not be negative")
+	case c.Cursor != "" && !cursorText.MatchString(c.Cursor):
+		return errors.New("--cursor: is none; --print-cursor tells the one to go on from")
+	case c.ExitStatus && !c.Follow:
+		return errors.New("--exit-status: needs --follow, which waits for the job to end")
+	}
+	return nil
 }
 
 // request is what the flags ask for.
@@ -93,10 +117,15 @@ func (c *traceCmd) outcome(ctx context.Context, end *jobgatev1.TraceEnd, err err
 	case errors.Is(err, context.DeadlineExceeded):
 		return failure(status.FromContextError(err).Err())
 	}
-	if _, ok := status.FromError(err); ok {
+	s, ok := status.FromError(err)
+	switch {
+	case !ok:
+		return err
+	case s.Code() == codes.InvalidArgument:
+		return refused(failure(err))
+	default:
 		return failure(err)
 	}
-	return err
 }
 
 // result is the job's own outcome, to those who asked for it. A job that was skipped
@@ -120,7 +149,7 @@ func (c *traceCmd) tellCursor(ctx context.Context, p *process, cursor string, er
 	case c.PrintCursor:
 		if _, said := errors.AsType[exitError](err); err != nil && !said {
 			complain(p.stderr, err)
-			err = exitError(exitFailure)
+			err = exitError(exitCode(err))
 		}
 		fmt.Fprintln(p.stderr, cursor)
 	case c.Follow && ctx.Err() != nil:
