@@ -116,10 +116,11 @@ type queued struct {
 	inARow int64 // interactive calls that were served since the last poll
 }
 
-// forecast is when the call will be sent that has those before it.
+// forecast is when the call will be sent that has those before it. It looks ahead, to when
+// a refusal asked to wait until, and changes nothing.
 func (b *bucket) forecast(now time.Duration, q queued, class Class) time.Duration {
-	now = max(now, b.until)
-	return max(b.told.forecast(now, q, b.n, class), b.est.forecast(now, q, b.flight, class))
+	from := max(now, b.until)
+	return max(b.told.forecast(from, q, b.n, class), b.est.forecast(now, from, q, b.flight, class))
 }
 
 // quota is the limit of a window, how many calls are left of it, and when it ends; false if
@@ -131,6 +132,9 @@ func (b *bucket) quota(now time.Duration) (q standing, known bool) {
 		known = true
 	}
 	if b.est.limit > 0 {
+		if b.est.tally != nil {
+			b.est.tally.pass(now)
+		}
 		left := max(b.est.limit-b.est.taken(b.n), 0)
 		if !known || left < q.left {
 			ends := now

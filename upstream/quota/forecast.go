@@ -118,3 +118,34 @@ func (r *route) aheadOf(t *Ticket, inARow int64) queued {
 	}
 	return queued{all: n + other}
 }
+
+// forecast is when the call will be sent that has those before it, if none may be before a
+// time, which may be to come.
+func (t *told) forecast(from time.Duration, q queued, inFlight int64, class Class) time.Duration {
+	if !t.known {
+		return from
+	}
+	then := t.ahead(from)
+	// Most calls in flight may have been counted in what remains.
+	free := max(then.free(inFlight), then.limit-then.own-then.others-inFlight, 0)
+	ends, nth := then.ends, free-q.all
+	if nth <= 0 {
+		each := max(then.limit-then.before, 1)
+		windows := (q.all - free) / each
+		ends += time.Duration(windows+1) * then.period
+		nth = each - (q.all-free)%each
+		from = ends - then.period
+	}
+	if class == Poll && !q.forced {
+		return max(from, then.pollAt(ends, nth))
+	}
+	return from
+}
+
+// ahead is what will be known at a time to come, if no answer comes until then: a copy, since
+// the window that is under way now must not end before its time.
+func (t *told) ahead(at time.Duration) told {
+	then := *t
+	then.roll(at)
+	return then
+}

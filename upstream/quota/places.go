@@ -3,16 +3,18 @@ package quota
 import "time"
 
 // forecast is when the call will be sent that has those before it, if none of them is a
-// test: it lets them go one after another.
-func (e *estimate) forecast(now time.Duration, q queued, f flight, class Class) time.Duration {
+// test, and none may be before a time, which may be to come: it lets them go one after
+// another. It changes nothing: the tally must not pass to that time, since answers to calls
+// in flight will count from now on, not from then.
+func (e *estimate) forecast(now, from time.Duration, q queued, f flight, class Class) time.Duration {
 	if e.limit == 0 {
-		return now
+		return from
 	}
 	taken := e.taken(f.n)
 	pollAt, gap := e.pollAt, span/time.Duration(e.limit)
 	frees := e.places(now, f)
 	inARow := q.inARow
-	for at := now; ; q.all-- {
+	for at := from; ; q.all-- {
 		for len(frees) > 0 && (frees[0].at <= at || taken >= e.limit) {
 			at = max(at, frees[0].at)
 			taken -= frees[0].n
@@ -48,11 +50,11 @@ type places struct {
 	n  int64
 }
 
-// places are those of the calls that are counted, and of those in flight.
+// places are those of the calls that are counted, some of which may be free by now, and of
+// those in flight.
 func (e *estimate) places(now time.Duration, f flight) []places {
 	var all []places
 	if y := e.tally; y != nil {
-		y.pass(now)
 		for s := y.last - stays + 1; s <= y.last; s++ {
 			if n := y.in(s); n > 0 {
 				all = append(all, places{leaves(s), n})

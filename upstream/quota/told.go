@@ -139,7 +139,8 @@ func (t *told) periodOf(d *heard) time.Duration {
 	return time.Duration(min(max(seconds, 1), longest.Seconds())) * time.Second
 }
 
-// roll begins a new window when the last one has ended.
+// roll begins a new window when the last one has ended. What it is given is the present, not
+// a time to come: see [told.ahead].
 func (t *told) roll(now time.Duration) {
 	if !t.known || now < t.ends {
 		return
@@ -218,26 +219,4 @@ func (t *told) tail(now, trip time.Duration) int64 {
 	rate := max(float64(t.others)/passed.Seconds(), float64(t.before)/t.period.Seconds())
 	perTrip := int64(math.Ceil(rate * 2 * trip.Seconds()))
 	return min(max(2, t.limit/100, perTrip), max(t.limit/4, 2))
-}
-
-// forecast is when the call will be sent that has those before it.
-func (t *told) forecast(now time.Duration, q queued, inFlight int64, class Class) time.Duration {
-	if !t.known {
-		return now
-	}
-	t.roll(now)
-	// Most calls in flight may have been counted in what remains.
-	free := max(t.free(inFlight), t.limit-t.own-t.others-inFlight, 0)
-	ends, nth := t.ends, free-q.all
-	if nth <= 0 {
-		each := max(t.limit-t.before, 1)
-		windows := (q.all - free) / each
-		ends += time.Duration(windows+1) * t.period
-		nth = each - (q.all-free)%each
-		now = ends - t.period
-	}
-	if class == Poll && !q.forced {
-		return max(now, t.pollAt(ends, nth))
-	}
-	return now
 }
