@@ -15,6 +15,7 @@ type Breaker struct {
 	state   State
 	since   time.Duration
 	failing failing
+	silence silence
 	probing probing
 	ramp    ramp
 	opened  int64 // times
@@ -86,18 +87,17 @@ func (p Permit) Done(o Outcome) {
 		return
 	}
 	now := time.Since(b.born)
-	if o == GaveUp {
-		if o = Ignored; now-p.begun >= b.cfg.Patience {
-			o = Failure
-		}
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if o == GaveUp {
+		o = b.silence.gaveUp(&b.cfg, p.begun, now)
+	}
 	switch {
 	case p.opened != b.opened:
 	case b.state == Open:
 		b.probed(p.probe, o, now)
 	case o == Success:
+		b.silence = silence{}
 		b.ramp.succeeded = true
 		b.failing.success(&b.cfg, now)
 		b.stateAt(now)

@@ -28,7 +28,8 @@ type Config struct {
 	// Jitter takes off up to a half.
 	FirstProbe, LastProbe time.Duration
 	// Patience is how long a call may be without an answer: 5 s by default. A caller who
-	// gives up after that tells a failure, see [GaveUp]; a probe counts as failed and
+	// gives up after that tells a failure, and so do those who give up one after the other
+	// for as long, each after a tenth of it at least. A probe counts as failed then, and
 	// another one may go, so that recovery is seen although the first one hangs.
 	Patience time.Duration
 

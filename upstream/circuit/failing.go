@@ -33,6 +33,29 @@ func (f *failing) failure(cfg *Config, begun, now time.Duration) bool {
 	return calls >= cfg.MinCalls && float64(failures) >= cfg.Share*float64(calls)
 }
 
+// silence tells callers who went away from an upstream that answers nobody.
+type silence struct {
+	some        bool          // somebody has gone since the last success
+	begun, last time.Duration // when the first and the last of them went
+}
+
+// gaveUp is the outcome of a call whose caller went away: a failure if he was patient, or
+// if those before him, one after the other, were so together and none had an answer. One
+// who hardly waited tells nothing.
+func (s *silence) gaveUp(cfg *Config, begun, now time.Duration) Outcome {
+	if now-begun < cfg.Patience/10 {
+		return Ignored
+	}
+	if !s.some || begun > s.last+gap {
+		s.some, s.begun = true, begun
+	}
+	s.last = now
+	if now-begun >= cfg.Patience || now-s.begun >= cfg.Patience {
+		return Failure
+	}
+	return Ignored
+}
+
 // pieces are what a window is cut into: the oldest is forgotten as a whole.
 const pieces = 10
 

@@ -107,6 +107,40 @@ func TestSomeFailuresAreBorne(t *testing.T) {
 	}
 }
 
+// TestSilence proves that an upstream which answers nobody is noticed, also if no caller is
+// patient, and that one which answers some now and then is borne.
+func TestSilence(t *testing.T) {
+	give := func(b *Breaker, every time.Duration, answers bool) {
+		for i := range 100 {
+			if p, err := b.Allow(true); err == nil {
+				time.AfterFunc(time.Second, func() { p.Done(GaveUp) })
+			}
+			if answers && i%20 == 0 {
+				call(b, Success)
+			}
+			time.Sleep(every)
+		}
+	}
+	for name, c := range map[string]struct {
+		every   time.Duration
+		answers bool
+		opens   bool
+	}{
+		"nobody is answered":           {100 * time.Millisecond, false, true},
+		"some are answered":            {100 * time.Millisecond, true, false},
+		"nobody, but calls are seldom": {10 * time.Second, false, false},
+	} {
+		inBubble(t, Config{}, func(t *testing.T, b *Breaker) {
+			t.Helper()
+			give(b, c.every, c.answers)
+			if s := b.Stats(); (s.Opened > 0) != c.opens {
+				t.Errorf("%s: opened %d times", name, s.Opened)
+			}
+			time.Sleep(time.Minute) // for those under way
+		})
+	}
+}
+
 // TestMostCallsFail proves that an upstream which fails most calls, but not all, is
 // noticed within a window.
 func TestMostCallsFail(t *testing.T) {

@@ -37,7 +37,7 @@ const (
 	Ignored Outcome = iota // nothing: it was not sent, or its answer is not the upstream's
 	Success                // it answers
 	Failure                // it does not: connection error, timeout, 502, 503, 504
-	GaveUp                 // the caller went away, or its deadline came: Failure after Config.Patience, else Ignored
+	GaveUp                 // the caller went away, or its deadline came: Failure or Ignored, see Config.Patience
 )
 
 // OfStatus is the outcome of an answer. A refusal such as 401 or 404 is a sign of life,
