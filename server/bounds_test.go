@@ -52,7 +52,8 @@ func TestRequestBounds(t *testing.T) {
 	}{
 		"within":       {1 << 10, 6 << 10, codes.OK, http.StatusCreated},
 		"large body":   {3 << 10, 0, codes.ResourceExhausted, http.StatusRequestEntityTooLarge},
-		"large header": {0, 80 << 10, codes.Internal, http.StatusRequestHeaderFieldsTooLarge},
+		"large header": {0, 9 << 10, codes.Internal, http.StatusRequestHeaderFieldsTooLarge},
+		"a larger one": {0, 80 << 10, codes.Internal, http.StatusRequestHeaderFieldsTooLarge},
 	} {
 		asked = 0
 		code, httpStatus := play(c.body, c.header), post(c.body, c.header)

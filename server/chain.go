@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -67,6 +68,7 @@ func (c *chain) unary(
 		defer leave()
 	}
 	resp, err = handler(ctx, req)
+	call.adopt(err)
 	if m, ok := resp.(proto.Message); ok && err == nil && call.Lease != nil && !inproc.Inside(ctx) {
 		resp = leased{m, call.Lease}
 	}
@@ -84,7 +86,10 @@ func (c *chain) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInf
 	defer cancel()
 	s := &serverStream{ServerStream: ss, ctx: ctx, call: newCall(ctx, info.FullMethod, nil)}
 	defer func() { err = c.end(ctx, s.call, recover(), err) }()
-	return handler(srv, s)
+	err = handler(srv, s)
+	s.call.adopt(err)
+	s.head() //nolint:errcheck // of a stream that has ended without an event; what broke it is told
+	return err
 }
 
 // timed gives a unary call the deadline that it lacks, or a nearer one than it brings.
@@ -146,15 +151,22 @@ func (s *serverStream) RecvMsg(m any) error {
 }
 
 func (s *serverStream) SendMsg(m any) error {
-	if !s.headed {
-		s.headed = true
-		if md := s.call.replyHeader(); md != nil {
-			if err := s.SetHeader(md); err != nil {
-				return err
-			}
-		}
+	if err := s.head(); err != nil {
+		return err
 	}
 	return s.ServerStream.SendMsg(m)
+}
+
+// head makes GitLab's headers those of the stream, before its first event.
+func (s *serverStream) head() error {
+	if s.headed {
+		return nil
+	}
+	s.headed = true
+	if md := s.call.replyHeader(); md != nil {
+		return s.SetHeader(md)
+	}
+	return nil
 }
 
 // call is one call on its way through the chain.
@@ -198,6 +210,17 @@ func (c *call) admit(ctx context.Context) (context.Context, error) {
 	return upstream.WithCall(ctx, c.Call), nil
 }
 
+// adopt makes GitLab's refusal the answer to the call, where it was not this call's own
+// request that was refused: of a write with a request id, or a log that is shared.
+func (c *call) adopt(err error) {
+	if c.Reply.Status != 0 {
+		return
+	}
+	if e, ok := errors.AsType[*upstream.Error](err); ok && e.Header != nil {
+		c.Reply = upstream.Reply{Status: e.Status, Header: e.Header.Clone()}
+	}
+}
+
 // answered says that an error is GitLab's own: its words are the caller's to read.
 func answered(err error) bool {
 	e, ok := errors.AsType[*upstream.Error](err)
@@ -224,19 +247,24 @@ func (c *chain) end(ctx context.Context, call *call, panicked any, err error) er
 	if call.caller != nil && st.code != 0 {
 		call.caller.Failure = st.failure(call, err)
 	}
-	level := levelOf(st.code)
+	told := st
+	if err == nil && call.Reply.Status >= http.StatusBadRequest { // a refusal that was relayed as it came
+		err = &upstream.Error{Op: "relay", Kind: upstream.Answered, Status: call.Reply.Status}
+		told = statusOf(ctx, call, err)
+	}
+	level := levelOf(told.code)
 	if !c.log.Enabled(ctx, level) {
 		return st.Err()
 	}
 	attrs := []slog.Attr{
 		slog.String("method", call.method),
-		slog.String("code", st.code.String()),
+		slog.String("code", told.code.String()),
 		slog.Duration("took", time.Since(call.start)),
 		slog.Int("upstream_status", call.Reply.Status),
 		slog.String("credential", call.Credential.String()),
 	}
-	if st.code != 0 {
-		attrs = append(attrs, slog.String("reason", st.reason), slog.String("request_id", call.requestID()))
+	if told.code != 0 {
+		attrs = append(attrs, slog.String("reason", told.reason), slog.String("request_id", call.requestID()))
 		if level >= slog.LevelWarn && !answered(err) {
 			attrs = append(attrs, slog.String("error", cut(call.Credential.Scrub(err.Error()), maxLogged)))
 		}

@@ -2,7 +2,6 @@ package server
 
 import (
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -53,12 +52,12 @@ func (c cursor) String() string {
 	copy(b[28:], c.hash[:])
 	binary.BigEndian.PutUint16(b[36:], c.overlap)
 	binary.BigEndian.PutUint32(b[43:], crc32.ChecksumIEEE(b[:43]))
-	return base64.RawURLEncoding.EncodeToString(b[:])
+	return opaque.EncodeToString(b[:])
 }
 
 // parseCursor reads the cursor of a stream of that job.
 func parseCursor(text string, instance uint16, job int64) (cursor, error) {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	b, err := fromOpaque(text)
 	if err != nil || len(b) != cursorSize || b[0] != cursorVersion ||
 		crc32.ChecksumIEEE(b[:43]) != binary.BigEndian.Uint32(b[43:]) {
 		return cursor{}, errCursorDamaged

@@ -3,7 +3,6 @@ package server
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -27,8 +26,6 @@ const (
 	tokenFrame   = 1 + 8 + 1 + 4
 )
 
-var tokenEncoding = base64.RawURLEncoding.Strict()
-
 var (
 	errTokenDamaged = errors.New("must be a next_page_token, unchanged")
 	errTokenForeign = errors.New("must be used with the request that it came from")
@@ -49,7 +46,7 @@ func pageToken(req proto.Message, at upstream.Position) string {
 		b = binary.AppendUvarint(b, uint64(at.PerPage)) //nolint:gosec // positive
 	}
 	b = binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
-	return tokenEncoding.EncodeToString(b)
+	return opaque.EncodeToString(b)
 }
 
 // pagePosition is the place that the token of req stands for.
@@ -66,7 +63,7 @@ func pagePosition(req paged) (upstream.Position, error) {
 }
 
 func parseToken(req proto.Message, token string) (upstream.Position, error) {
-	b, err := tokenEncoding.DecodeString(token)
+	b, err := fromOpaque(token)
 	if err != nil || len(b) < tokenFrame || b[0] != tokenVersion {
 		return upstream.Position{}, errTokenDamaged
 	}

@@ -86,7 +86,7 @@ func New(cfg Config, api *upstream.Client, log *slog.Logger) (*Server, error) {
 	registerServices(inside, api, s.writes, traces)
 	face, err := rest.New(rest.Config{
 		Channel: inside, Relay: c.relay(api), //nolint:bodyclose // Relay closes it
-		MaxBody:   cmp.Or(cfg.MaxRequest, 4<<20),
+		MaxBody: cmp.Or(cfg.MaxRequest, 4<<20), MaxHeader: cmp.Or(cfg.MaxHeader, 64<<10),
 		PublicURL: cfg.PublicURL, TrustedProxies: cfg.TrustedProxies,
 	})
 	if err != nil {

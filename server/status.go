@@ -110,7 +110,11 @@ func code(status int, word string) matcher {
 }
 
 func anonymous(e *upstream.Error, c *call) bool {
-	return e.Status == http.StatusUnauthorized && !c.Credential.Present()
+	who := c.Credential
+	if scheme, _, ok := strings.Cut(who.Authorization, " "); !ok || !strings.EqualFold(scheme, "Bearer") {
+		who.Authorization = "" // GitLab's API knows no other; contract section 2
+	}
+	return e.Status == http.StatusUnauthorized && !who.Present()
 }
 
 func onPipeline(status int) matcher {

@@ -51,7 +51,7 @@ func keepWritten(w *written, err error) (kept *written, bytes int64, told error)
 	}
 	if e, ok := errors.AsType[*upstream.Error](err); ok {
 		short := *e
-		short.Body, short.Message, short.RequestID, short.Truncated = nil, "", "", true
+		short.Body, short.Header, short.Message, short.RequestID, short.Truncated = nil, nil, "", "", true
 		if e.Status != 0 {
 			short.Message = fmt.Sprintf("gitlab answered %d, in words that are not kept", e.Status)
 		}
@@ -90,6 +90,9 @@ func doOnce[Q write, A proto.Message](
 		Yes: func(ctx context.Context, earlier *written) error { return w.yes(ctx, req, earlier) },
 	})
 	if err != nil {
+		if got != nil { // it was this very call's
+			call.Quota = got.quota
+		}
 		return answer, err
 	}
 	call.Reply = upstream.Reply{Status: got.reply.Status, Header: got.reply.Header.Clone()}
@@ -130,7 +133,7 @@ func runWrite[Q write, A proto.Message](
 	}()
 	answer, err := send(upstream.WithCall(ctx, call), req)
 	if err != nil {
-		return nil, err
+		return &written{quota: call.Quota}, err
 	}
 	if call.Reply.Header == nil {
 		call.Reply.Header = http.Header{}

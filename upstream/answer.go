@@ -37,6 +37,7 @@ func (r *request) about(kind Kind, resp *http.Response, err error) *Error {
 		Kind:        kind,
 		Write:       r.isWrite(),
 		Status:      resp.StatusCode,
+		Header:      resp.Header,
 		RequestID:   printable(resp.Header.Get("X-Request-Id"), 128),
 		ContentType: resp.Header.Get("Content-Type"),
 		Err:         err,

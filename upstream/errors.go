@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -62,6 +63,8 @@ type Error struct {
 	Write bool
 	// Status is the HTTP status of the answer, 0 if there was none.
 	Status int
+	// Header of the answer, nil if there was none. It may be shared, and must not be changed.
+	Header http.Header
 	// Message is GitLab's own words, 512 bytes of valid UTF-8 at most; contract
 	// section 3. Of a page of HTML it is the title.
 	Message string

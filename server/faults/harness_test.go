@@ -36,6 +36,7 @@ type gateway struct {
 	web     *http.Client
 	url     string // of the HTTP listener
 	log     *logs
+	lis     server.Listeners
 	stop    func() // at once
 }
 
@@ -91,6 +92,7 @@ func start(t testing.TB, url string, with setting) *gateway {
 	if with.lis.GRPC == nil {
 		with.lis = server.Listeners{GRPC: loopback(t), HTTP: loopback(t)}
 	}
+	g.lis = with.lis
 	if with.dial == nil {
 		with.dial = func(ctx context.Context, to string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "tcp", to)

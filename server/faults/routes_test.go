@@ -374,21 +374,21 @@ func (u usage) String() string {
 	return fmt.Sprintf("%d goroutines, %d files, %.1f MiB", u.goroutines, u.files, float64(u.heap)/(1<<20))
 }
 
-// measure measures once idle has closed what is not in use; and, given what was before, until
-// it is so again, or some seconds have passed.
+// measure measures once idle has closed what is not in use and nothing more goes away; and,
+// given what was before, until it is so again, or some seconds have passed.
 func measure(idle func(), before *usage) (u usage) {
-	for range 500 {
+	for looks, same := 0, 0; looks < 500 && same < 20; looks++ {
 		idle()
-		u.goroutines = runtime.NumGoroutine()
-		files, _ := os.ReadDir("/proc/self/fd")
-		u.files = len(files)
-		if before != nil && u.goroutines <= before.goroutines && u.files <= before.files {
+		now := look()
+		if before != nil && now.goroutines <= before.goroutines && now.files <= before.files {
+			u = now
 			break
+		}
+		same++
+		if now != u || before != nil {
+			u, same = now, 0
 		}
 		time.Sleep(10 * time.Millisecond)
-		if before == nil && u == settle(u) {
-			break
-		}
 	}
 	runtime.GC()
 	runtime.GC()
@@ -398,13 +398,10 @@ func measure(idle func(), before *usage) (u usage) {
 	return u
 }
 
-// settle waits until closed connections are gone.
-func settle(u usage) usage {
-	time.Sleep(200 * time.Millisecond)
-	u.goroutines = runtime.NumGoroutine()
+// look counts goroutines and files.
+func look() usage {
 	files, _ := os.ReadDir("/proc/self/fd")
-	u.files = len(files)
-	return u
+	return usage{goroutines: runtime.NumGoroutine(), files: len(files)}
 }
 
 // room is how much more memory may be held: by caches and pools, each of which is bounded.

@@ -52,10 +52,15 @@ var sectionDifferences = section{"Deliberate differences", []rule{
 		c("differences/address/forwarded", 200, get(jobs, ada, header("X-Forwarded-Host", "evil.example"), header("X-Forwarded-Proto", "https"))).but(together(named("Link"), lacks("evil.example"))),
 		c("differences/address/body", 301, get(moved+"/jobs", ada)).but(lacks("gitlab.example.com")),
 	}},
-	{"`follow=true` follows a log to its end, as it is or, by `Accept`, as events", []testCase{
+	{"`follow=true` follows a log to its end, as it is or, by `Accept`, as events; that of a moved project where it is now, if that is at the same address", []testCase{
 		c("differences/follow/text", 200, get(trace+"?follow=true", ada)).but(together(answers(200, "Content-Type: text/plain"), part(0, 1<<30))),
 		c("differences/follow/events", 200, get(trace+"?follow=true", ada, header("Accept", "text/event-stream"))).but(answers(200, "Content-Type: text/event-stream")),
 		c("differences/follow/lines", 200, get(trace, ada, header("Accept", "application/x-ndjson"))).but(answers(200, "Content-Type: application/x-ndjson")),
+		c("differences/follow/one", 200, get(trace+"?follow=1", ada)).but(together(answers(200, "Content-Type: text/plain"), part(0, 1<<30))),
+		c("differences/follow/moved", 301, get(moved+"/jobs/402/trace?follow=true", ada)).but(answers(301, "/projects/4/jobs/402/trace?follow=true")),
+		c("differences/follow/tail", 200, get(trace+"?follow=true&tail_bytes=5", ada)).but(answers(200, "Content-Type: text/plain")),
+		c("differences/follow/no-cursor", 200, get(trace+"?follow=true&cursor=abc", ada)).but(answers(400, "cursor")),
+		c("differences/follow/other", 200, get(trace+"?follow=true&tail=5", ada)).but(answers(400, "tail")),
 		c("differences/follow/refused", 401, get(trace+"?follow=true")).but(answers(401)),
 	}},
 	{"`Range` is honoured on logs", []testCase{

@@ -28,6 +28,7 @@ type exchange struct {
 
 	status   int     // of a success
 	started  bool    // the header is written
+	follows  bool    // the answer is a log that is followed, or its events
 	gone     bool    // the caller takes no more
 	fresh    bool    // the caller has the answer already: 304
 	encoding *buffer // what the answer was encoded into
@@ -79,12 +80,17 @@ func (x *exchange) fitted() (ok bool) {
 		if query, part, ok = x.part(); !ok {
 			return false
 		}
+		if part.follow && len(query) > 0 {
+			x.refuse(ownFailure(http.StatusBadRequest, "INVALID_REQUEST", "a log that is followed takes byte_offset, byte_limit, cursor, tail_bytes and tail_lines, not "+query[0].name))
+			return true
+		}
 	}
 	if x.bound, ok = x.bind(query, x.body); !ok {
 		return false
 	}
 	switch {
 	case part.follow || part.form != "":
+		x.follows, x.KeepRedirects = true, false
 		x.sendEvents(part)
 		return true
 	case x.log:

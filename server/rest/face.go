@@ -23,8 +23,8 @@ type Config struct {
 	// PublicURL is our own address in links and redirects, without a slash at its end; ""
 	// is what the caller asked for.
 	PublicURL string
-	// MaxBody bounds the bytes of a caller's body.
-	MaxBody int64
+	// MaxBody bounds the bytes of a caller's body, and MaxHeader those of the header.
+	MaxBody, MaxHeader int64
 	// TrustedProxies may tell by X-Forwarded-Proto and X-Forwarded-Host what the caller
 	// asked for.
 	TrustedProxies []netip.Prefix
@@ -63,6 +63,10 @@ func (f *Face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.refuse(&targetTooLong)
 		return
 	}
+	if f.cfg.MaxHeader > 0 && headerSize(r.Header) > f.cfg.MaxHeader {
+		x.refuse(&headerTooLarge)
+		return
+	}
 	if path == "/api/v3" || strings.HasPrefix(path, "/api/v3/") {
 		x.refuse(&goneV3)
 		return
@@ -83,6 +87,16 @@ func (f *Face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x.answer() //nolint:contextcheck // it is in the request
+}
+
+// headerSize is what a header takes as HTTP/1.1 writes it.
+func headerSize(h http.Header) (bytes int64) {
+	for name, values := range h {
+		for _, value := range values {
+			bytes += int64(len(name) + len(": \r\n") + len(value))
+		}
+	}
+	return bytes
 }
 
 // squeezed is a path without repeated slashes before the API's own part: GitLab passes

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -61,7 +62,13 @@ func (x *exchange) repeat(e *upstream.Error) {
 	x.succeed(e.Status, x.Reply.Header)
 	body := e.Body
 	if old := x.Reply.Header.Get("Location"); e.Kind == upstream.Redirected && old != "" {
-		body = bytes.ReplaceAll(body, []byte(old), []byte(x.target(old)))
+		to := x.target(old)
+		if x.follows { // GitLab's is of a request that the caller has not made
+			to, _, _ = strings.Cut(to, "?")
+			to += "?" + x.rawQuery
+			x.Header().Set("Location", to)
+		}
+		body = bytes.ReplaceAll(body, []byte(old), []byte(to))
 	}
 	if x.fresh {
 		x.start(x.status)

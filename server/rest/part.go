@@ -1,8 +1,10 @@
 package rest
 
 import (
+	"cmp"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,6 +18,7 @@ type logPart struct {
 	hasOffset bool   // byte_offset is given
 	offset    int64  // first byte
 	limit     int64  // bytes at most, 0 for all
+	lines     int64  // or so many lines from the end on, 0 if not
 	last      int64  // or so many from the end on, 0 if not
 	cursor    string // or where an earlier stream was, "" if not
 	follow    bool   // up to the end of the job
@@ -27,38 +30,70 @@ type logPart struct {
 func (x *exchange) part() (others []param, part logPart, ok bool) {
 	given := false
 	part.form = eventForm(x.r.Header)
+	part.follow = slices.ContainsFunc(x.query, follows)
 	for i, p := range x.query {
-		if p.raw == "follow=true" {
-			part.follow = true
+		if follows(p) {
 			continue
 		}
-		offset, limit := p.base == "byte_offset", p.base == "byte_limit"
-		if !offset && !limit {
-			others = append(others, p)
-			continue
+		var fits bool
+		switch {
+		case p.base == "byte_offset", p.base == "byte_limit":
+			part, fits = part.sliced(p)
+			fits, given = fits && !has(x.query[:i], p.base), true
+		case (part.follow || part.form != "") && slices.Contains(beginnings, p.name):
+			part, fits = part.placed(p)
+		default:
+			others, fits = append(others, p), true
 		}
-		n, err := strconv.ParseInt(p.value, 10, 64)
-		if err != nil || !isNumber(p.value) || p.name != p.base || has(x.query[:i], p.base) {
+		if !fits {
 			return nil, logPart{}, false
 		}
-		if offset {
-			part.offset, part.hasOffset = n, true
-		} else {
-			part.limit = n
-		}
-		if n < 0 || limit && (n == 0 || n > upstream.MaxSlice) {
-			return nil, logPart{}, false
-		}
-		given = true
 	}
 	switch id := x.r.Header.Get("Last-Event-Id"); {
 	case given:
 	case part.follow || part.form != "":
-		part.cursor = id
+		part.cursor = cmp.Or(id, part.cursor)
 	default:
 		part = rangeOf(x.r.Header)
 	}
 	return others, part, true
+}
+
+// follows says whether a parameter asks to follow the log, in any word that GitLab takes
+// for true.
+func follows(p param) bool {
+	return p.name == "follow" && slices.Contains([]string{"true", "t", "1", "on", "yes", "y"}, strings.ToLower(p.value))
+}
+
+// sliced reads `byte_offset` or `byte_limit`.
+func (p logPart) sliced(given param) (part logPart, fits bool) {
+	n, err := strconv.ParseInt(given.value, 10, 64)
+	fits = err == nil && isNumber(given.value) && given.name == given.base && n >= 0
+	if given.base == "byte_offset" {
+		p.offset, p.hasOffset = n, true
+		return p, fits
+	}
+	p.limit = n
+	return p, fits && n > 0 && n <= upstream.MaxSlice
+}
+
+// beginnings are the parameters, of our own, that say where a log that is followed, or its
+// events, begins.
+var beginnings = []string{"cursor", "tail_bytes", "tail_lines"}
+
+// placed reads one of them.
+func (p logPart) placed(given param) (part logPart, fits bool) {
+	if given.name == "cursor" {
+		p.cursor = given.value
+		return p, true
+	}
+	n, err := strconv.ParseInt(given.value, 10, 64)
+	if given.name == "tail_bytes" {
+		p.last = n
+	} else {
+		p.lines = n
+	}
+	return p, err == nil && n > 0
 }
 
 // rangeOf reads a Range header of one part. Any other, and one under a condition that our
@@ -108,6 +143,8 @@ func (p logPart) ask(req *jobgatev1.ReadTraceRequest) {
 	switch {
 	case p.cursor != "":
 		req.Start = &jobgatev1.ReadTraceRequest_Cursor{Cursor: p.cursor}
+	case p.lines > 0:
+		req.Start = &jobgatev1.ReadTraceRequest_TailLines{TailLines: int32(min(p.lines, math.MaxInt32))}
 	case p.last > 0:
 		req.Start = &jobgatev1.ReadTraceRequest_TailBytes{TailBytes: min(p.last, mostTail)}
 	case p.hasOffset:

@@ -22,11 +22,17 @@ var (
 
 // What the gateway bounds.
 var (
-	targetTooLong = refusal{http.StatusRequestURITooLong, `{"error":"414 URI Too Long"}`}
-	bodyTooLarge  = refusal{http.StatusRequestEntityTooLarge, `{"error":"413 Request Entity Too Large"}`}
-	bodyTooSlow   = refusal{http.StatusRequestTimeout, `{"error":"408 Request Timeout"}`}
-	bodyCut       = refusal{http.StatusBadRequest, `{"error":"400 Bad Request - the body was cut off"}`}
+	targetTooLong  = tooMuch(http.StatusRequestURITooLong, "414 URI Too Long")
+	headerTooLarge = tooMuch(http.StatusRequestHeaderFieldsTooLarge, "431 Request Header Fields Too Large")
+	bodyTooLarge   = tooMuch(http.StatusRequestEntityTooLarge, "413 Request Entity Too Large")
+	bodyTooSlow    = tooMuch(http.StatusRequestTimeout, "408 Request Timeout")
+	bodyCut        = tooMuch(http.StatusBadRequest, "400 Bad Request - the body was cut off")
 )
+
+// tooMuch refuses what is beyond a bound, or was cut off.
+func tooMuch(status int, message string) refusal {
+	return refusal{status, `{"error":"` + message + `","reason":"INVALID_REQUEST"}`}
+}
 
 // anyOrigin is what GitLab tells a browser on any answer of its API; contract section 6.
 var anyOrigin = map[string]string{

@@ -18,7 +18,7 @@ func TestAdmin(t *testing.T) {
 	wantStatus(t, send(sb, "GET", jobURL(sandbox.JobSuccess), maintainer), 502)
 	wantStatus(t, admin("DELETE", "faults", ""), 204)
 	wantStatus(t, send(sb, "GET", jobURL(sandbox.JobSuccess), maintainer), 200)
-	for _, bad := range []string{"{", `{"fault":{"kind":"earthquake"}}`, `{"fault":{"kind":"status","delay":"x"}}`, `{"typo":1}`} {
+	for _, bad := range []string{"{", `{"fault":{"kind":"earthquake"}}`, `{"fault":{"kind":"status","delay":"x"}}`, `{"typo":1}`, `{"match":{"route":"nope"},"fault":{"kind":"status"}}`} {
 		wantStatus(t, admin("POST", "faults", bad), 400)
 	}
 	wantStatus(t, admin("GET", "nothing", ""), 404)

@@ -140,7 +140,10 @@ func (m Match) hits(r *http.Request, found match) bool {
 		"Bearer "+m.Token == h.Get("Authorization")
 }
 
-var errFaultKind = errors.New("unknown fault kind")
+var (
+	errFaultKind  = errors.New("unknown fault kind")
+	errFaultRoute = errors.New("unknown route: the Route constants of the package name them")
+)
 
 // parseFault reads the body of POST /-/sandbox/faults.
 func parseFault(body []byte) (Match, Fault, error) {
@@ -155,6 +158,9 @@ func parseFault(body []byte) (Match, Fault, error) {
 	}
 	if !slices.Contains(faultKinds, in.Fault.Kind) {
 		return Match{}, Fault{}, errFaultKind
+	}
+	if named := in.Match.Route; named != "" && !slices.ContainsFunc(routes, func(rt *route) bool { return rt.name == named }) {
+		return Match{}, Fault{}, errFaultRoute
 	}
 	return in.Match, in.Fault, nil
 }

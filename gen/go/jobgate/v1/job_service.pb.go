@@ -489,7 +489,8 @@ type CancelJobRequest struct {
 	// again. The same name with another request is `INVALID_ARGUMENT`, reason
 	// `REQUEST_ID_REUSED`. Header `jobgate-replayed: true` tells an answer that was
 	// given before. It holds within one gateway process: not after a restart, nor
-	// on another replica.
+	// on another replica. A credential is what was sent: the same token in another
+	// header is another one, and so is the same project written differently.
 	RequestId string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Parameters without a field.
 	ExtraParameters []*Parameter `protobuf:"bytes,5,rep,name=extra_parameters,json=extraParameters,proto3" json:"extra_parameters,omitempty"`
