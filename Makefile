@@ -31,7 +31,7 @@ build: ## build bin/jobgate, static
 .PHONY: test
 test: ## run all Go tests with the race detector, shuffled
 	go mod download
-	go test -race -shuffle=on ./...
+	go test -race -shuffle=on -timeout 30m ./...
 
 .PHONY: test-clients
 test-clients: build ## prove the stubs of other languages, and GitLab's own clients, against the gateway

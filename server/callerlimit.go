@@ -13,17 +13,23 @@ type callerLimit struct {
 	full limitError
 
 	mu   sync.Mutex
-	open map[upstream.Credential]int
+	open map[owner]int
+}
+
+// owner is a credential, or one of those who share one that is not their own.
+type owner struct {
+	credential upstream.Credential
+	identity   string
 }
 
 func newStreamLimit(most int) *callerLimit {
-	return &callerLimit{most: most, open: map[upstream.Credential]int{}, full: limitError{
+	return &callerLimit{most: most, open: map[owner]int{}, full: limitError{
 		jobgatev1.ErrorReason_ERROR_REASON_TOO_MANY_STREAMS, "this credential has too many streams of logs open",
 	}}
 }
 
 func newCallLimit(most int) *callerLimit {
-	return &callerLimit{most: most, open: map[upstream.Credential]int{}, full: limitError{
+	return &callerLimit{most: most, open: map[owner]int{}, full: limitError{
 		jobgatev1.ErrorReason_ERROR_REASON_TOO_MANY_CALLS, "this credential has too many calls under way",
 	}}
 }
@@ -46,9 +52,10 @@ func (l *callerLimit) count() (n int) {
 	return n
 }
 
-// enter counts one in. The caller calls leave when it ends.
-func (l *callerLimit) enter(who upstream.Credential) (leave func(), err error) {
-	who.DPoP = ""
+// enter counts a call in. The caller calls leave when it ends.
+func (l *callerLimit) enter(call *upstream.Call) (leave func(), err error) {
+	who := owner{call.Credential, call.Identity}
+	who.credential.DPoP = ""
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.open[who] >= l.most {

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/peer"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/jobgate/jobgate/server/admission"
 	"github.com/jobgate/jobgate/server/inproc"
 	"github.com/jobgate/jobgate/upstream"
 )
@@ -26,6 +27,8 @@ type chain struct {
 	log  *slog.Logger
 	life context.Context //nolint:containedctx // that of the server: ends when calls in progress are to be aborted
 
+	gate              *admission.Gate // nil: callers have credentials of their own
+	readOnly          bool
 	calls             *callerLimit  // of unary calls
 	deadline, longest time.Duration // that such a call has if it brings none, and at most
 }
@@ -35,7 +38,7 @@ const ownServices = "/jobgate."
 
 func newChain(cfg Config, log *slog.Logger, life context.Context) *chain { //nolint:revive // the life is no call's
 	return &chain{
-		log: log, life: life, calls: newCallLimit(cmp.Or(cfg.MaxCalls, 1000)),
+		log: log, life: life, gate: cfg.Gate, readOnly: cfg.ReadOnly, calls: newCallLimit(cmp.Or(cfg.MaxCalls, 1000)),
 		deadline: cmp.Or(cfg.DefaultDeadline, time.Minute), longest: cmp.Or(cfg.MaxDeadline, 5*time.Minute),
 	}
 }
@@ -56,12 +59,12 @@ func (c *chain) unary(
 		ctx, cancel = c.alive(ctx)
 		defer cancel()
 	}
-	ctx, err = call.admit(ctx)
+	ctx, err = c.admit(ctx, call)
 	if err != nil {
 		return nil, err
 	}
 	if strings.HasPrefix(call.method, ownServices) { // whoever looks after the gateway is not kept out
-		leave, err := c.calls.enter(call.Credential)
+		leave, err := c.calls.enter(call.Call)
 		if err != nil {
 			return nil, err
 		}
@@ -84,9 +87,14 @@ func (c *chain) unary(
 func (c *chain) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
 	ctx, cancel := c.alive(ss.Context())
 	defer cancel()
-	s := &serverStream{ServerStream: ss, ctx: ctx, call: newCall(ctx, info.FullMethod, nil)}
+	s := &serverStream{ServerStream: ss, ctx: ctx, chain: c, call: newCall(ctx, info.FullMethod, nil), release: func() {}}
 	defer func() { err = c.end(ctx, s.call, recover(), err) }()
-	err = handler(srv, s)
+	defer func() { s.release() }()
+	if err = handler(srv, s); err != nil && s.call.about.who != nil {
+		if _, ok := gateOutcome(s.call, context.Cause(s.ctx)); ok {
+			err = context.Cause(s.ctx)
+		}
+	}
 	s.call.adopt(err)
 	s.head() //nolint:errcheck // of a stream that has ended without an event; what broke it is told
 	return err
@@ -129,8 +137,11 @@ func (c *chain) alive(ctx context.Context) (context.Context, context.CancelFunc)
 type serverStream struct {
 	grpc.ServerStream
 	ctx    context.Context //nolint:containedctx // a stream is its context
+	chain  *chain
 	call   *call
 	headed bool
+
+	release func() // of what the gate holds
 }
 
 func (s *serverStream) Context() context.Context { return s.ctx }
@@ -143,11 +154,15 @@ func (s *serverStream) RecvMsg(m any) error {
 		return nil
 	}
 	s.call.req = m
-	ctx, err := s.call.admit(s.ctx)
-	if err == nil {
-		s.ctx = ctx
+	ctx, err := s.chain.admit(s.ctx, s.call)
+	if err != nil {
+		return err
 	}
-	return err
+	if about := &s.call.about; about.who != nil {
+		ctx, s.release = s.chain.gate.Hold(ctx, about.who, about.method, about.project)
+	}
+	s.ctx = ctx
+	return nil
 }
 
 func (s *serverStream) SendMsg(m any) error {
@@ -178,6 +193,7 @@ type call struct {
 	start  time.Time
 	req    any
 	id     string // the caller's name for it, to find it in logs
+	about  admitted
 }
 
 func newCall(ctx context.Context, method string, req any) *call {
@@ -189,25 +205,28 @@ func newCall(ctx context.Context, method string, req any) *call {
 	return c
 }
 
-// admit reads who calls and checks the request. The context it returns carries the
-// call to the upstream client.
-func (c *call) admit(ctx context.Context) (context.Context, error) {
+// admit reads who calls, checks the request, and lets it in. The context it returns
+// carries the call to the upstream client.
+func (c *chain) admit(ctx context.Context, call *call) (context.Context, error) {
 	md, ctx := ownDropped(ctx)
-	if c.caller == nil {
-		if err := c.readMetadata(md); err != nil {
+	if call.caller == nil {
+		if err := call.readMetadata(md); err != nil {
 			return ctx, err
 		}
 		if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
-			c.Call.Caller = inproc.Host(p.Addr.String())
+			call.Call.Caller = inproc.Host(p.Addr.String())
 		}
 	}
-	if !strings.HasPrefix(c.method, ownServices) {
+	if !strings.HasPrefix(call.method, ownServices) {
 		return ctx, nil // health and reflection
 	}
-	if err := validate(c.req); err != nil {
+	if err := c.enter(ctx, call); err != nil {
 		return ctx, err
 	}
-	return upstream.WithCall(ctx, c.Call), nil
+	if err := validate(call.req); err != nil {
+		return ctx, err
+	}
+	return upstream.WithCall(ctx, call.Call), nil
 }
 
 // adopt makes GitLab's refusal the answer to the call, where it was not this call's own
@@ -252,6 +271,7 @@ func (c *chain) end(ctx context.Context, call *call, panicked any, err error) er
 		err = &upstream.Error{Op: "relay", Kind: upstream.Answered, Status: call.Reply.Status}
 		told = statusOf(ctx, call, err)
 	}
+	c.audit(ctx, call, told)
 	level := levelOf(told.code)
 	if !c.log.Enabled(ctx, level) {
 		return st.Err()

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/jobgate/jobgate/server/admission"
 	"github.com/jobgate/jobgate/server/spool"
 )
 
@@ -44,6 +45,11 @@ type Config struct {
 	// to make another one, so that replicas share the load; followers of logs are ended
 	// in time, with their place. 0 is any age; less than 10 ms is more often than gRPC can.
 	MaxConnectionAge time.Duration
+	// Gate lets callers in who have no credential of GitLab's, and holds the one that
+	// GitLab is asked with; nil passes each caller's own on.
+	Gate *admission.Gate
+	// ReadOnly refuses all writes.
+	ReadOnly bool
 	// MaxStreams is how many streams of logs one credential may have open; 0 is 20,000.
 	MaxStreams int
 	// MaxCalls is how many calls one credential may have under way, streams aside; 0 is 1000.

@@ -17,6 +17,9 @@ const statusClientClosed = 499
 // failure is the outcome as a face in this process is told it.
 func (o outcome) failure(c *call, err error) *inproc.Failure {
 	e, _ := errors.AsType[*upstream.Error](err)
+	if e != nil && ownTokenRefused(c, e.Status) {
+		e = nil // it is not the caller's to hear
+	}
 	return &inproc.Failure{
 		Upstream: e, Status: o.httpStatus(e), Reason: o.reason, Message: o.message, RequestID: c.requestID(),
 		RetryAfter: o.retry,
@@ -27,7 +30,8 @@ func (o outcome) failure(c *call, err error) *inproc.Failure {
 // it is safe to try again, 502 and 504 if it may not be. docs/errors.md prints it.
 func (o outcome) httpStatus(e *upstream.Error) int {
 	switch {
-	case o.reason == reasonName(jobgatev1.ErrorReason_ERROR_REASON_SHUTTING_DOWN):
+	case o.reason == reasonName(jobgatev1.ErrorReason_ERROR_REASON_SHUTTING_DOWN),
+		o.reason == reasonName(jobgatev1.ErrorReason_ERROR_REASON_CALLER_KEYS_UNAVAILABLE):
 		return http.StatusServiceUnavailable
 	case e != nil && e.Kind == upstream.NotSent && o.code == codes.Unavailable:
 		return http.StatusServiceUnavailable
@@ -37,6 +41,10 @@ func (o outcome) httpStatus(e *upstream.Error) int {
 	switch o.code {
 	case codes.InvalidArgument:
 		return http.StatusBadRequest
+	case codes.Unauthenticated:
+		return http.StatusUnauthorized
+	case codes.PermissionDenied:
+		return http.StatusForbidden
 	case codes.AlreadyExists:
 		return http.StatusConflict
 	case codes.Unknown:

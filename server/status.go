@@ -169,10 +169,16 @@ func statusOf(ctx context.Context, c *call, err error) outcome {
 	if err == nil || errors.Is(err, inproc.ErrEnough) {
 		return outcome{}
 	}
+	if o, ok := gateOutcome(c, err); ok {
+		return o
+	}
 	if o, ok := onceOutcome(c, err); ok {
 		return o
 	}
 	e, fromUpstream := errors.AsType[*upstream.Error](err)
+	if fromUpstream && ownTokenRefused(c, e.Status) {
+		return plainOutcome(c, codes.Internal, jobgatev1.ErrorReason_ERROR_REASON_GATEWAY_TOKEN_REJECTED, "gitlab refuses the gateway's own token")
+	}
 	switch stopping := errors.Is(context.Cause(ctx), errShutdown) || errors.Is(err, errShutdown); {
 	case stopping && fromUpstream && e.Write && (e.Status != 0 || lostWrite(e, c)): // it was sent, and that is what came of it
 		return upstreamOutcome(c, rowFor(e, c), e)

@@ -51,7 +51,7 @@ func (s *traceService) ReadTrace(req *jobgatev1.ReadTraceRequest, stream jobgate
 	if err != nil {
 		return err
 	}
-	exit, err := s.streams.enter(callerOf(ctx))
+	exit, err := s.streams.enter(callOf(ctx))
 	if err != nil {
 		return err
 	}
@@ -94,12 +94,12 @@ func (s *traceService) job(ctx context.Context, req *jobgatev1.ReadTraceRequest)
 	return job, proto.Unmarshal(answer.ProtoReflect().GetUnknown(), job)
 }
 
-// callerOf is the credential of a call.
-func callerOf(ctx context.Context) upstream.Credential {
+// callOf is the call of a context, an anonymous one if it has none.
+func callOf(ctx context.Context) *upstream.Call {
 	if call := upstream.CallFrom(ctx); call != nil {
-		return call.Credential
+		return call
 	}
-	return upstream.Credential{}
+	return new(upstream.Call)
 }
 
 // cursorOf is where the request says that the stream begins. Of a tail it is not known

@@ -84,7 +84,7 @@ type traceFollow struct {
 
 // join makes f a reader of the log from its place on.
 func (f *traceFollow) join(ctx context.Context, before live.Before) error {
-	who := live.Who{Credential: callerOf(ctx), Project: f.req.GetProject()}
+	who := live.Who{Credential: callOf(ctx).Credential, Project: f.req.GetProject()}
 	reader, err := f.hub.Join(ctx, who, f.req.GetJobId(), f.place.at.offset, before)
 	if err != nil {
 		return err

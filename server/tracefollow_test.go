@@ -230,7 +230,7 @@ func TestFollowErrorsOverREST(t *testing.T) {
 // One credential cannot open streams without end; another one still can.
 func TestStreamsAreLimited(t *testing.T) {
 	limit := newStreamLimit(2)
-	mine, yours := upstream.Credential{PrivateToken: "a"}, upstream.Credential{PrivateToken: "a", Sudo: "b"}
+	mine, yours := &upstream.Call{Credential: upstream.Credential{PrivateToken: "a"}}, &upstream.Call{Credential: upstream.Credential{PrivateToken: "a", Sudo: "b"}}
 	leave, err := limit.enter(mine)
 	if err != nil {
 		t.Fatal(err)

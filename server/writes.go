@@ -77,7 +77,7 @@ func doOnce[Q write, A proto.Message](
 		return send(ctx, req)
 	}
 	call := upstream.CallFrom(ctx)
-	owner := w.keys.Owner(call.Credential)
+	owner := w.keys.Owner(call.Credential, call.Identity)
 	deadline, hasDeadline := ctx.Deadline()
 	got, again, err := w.store.Do(ctx, once.Write[*written]{
 		Owner: owner, Key: w.keys.Key(owner, method, req.GetRequestId()), Content: w.keys.Content(content(req)), Proof: call.Credential.DPoP,

@@ -30,6 +30,9 @@ type Call struct {
 	// Caller names who asks, such as a host, for those that share a credential to be served in
 	// turns; "" is one like any other.
 	Caller string
+	// Identity tells apart those who share a credential that is not their own; "" where
+	// each has his own. It goes nowhere.
+	Identity string
 	// Poll says that nobody waits for the answer: it comes after calls for which somebody
 	// does, where GitLab's quota is short.
 	Poll bool

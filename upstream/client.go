@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"crypto/tls"
 	"errors"
 	"net/http"
 	"sync/atomic"
@@ -10,10 +11,12 @@ import (
 // Client asks the Jobs API of one GitLab. It is safe for concurrent use.
 type Client struct {
 	base      base
-	transport http.RoundTripper // the whole chain
-	unmoved   http.RoundTripper // the chain but for moved projects
-	innermost http.RoundTripper // what the network is behind
-	provable  bool              // innermost counts what it writes; see proof
+	transport http.RoundTripper                                               // the whole chain
+	unmoved   http.RoundTripper                                               // the chain but for moved projects
+	innermost http.RoundTripper                                               // what the network is behind
+	provable  bool                                                            // innermost counts what it writes; see proof
+	secure    func(build func(*tls.Config) *http.Transport) http.RoundTripper // nil for what the system trusts
+	stays     bool                                                            // moved projects are not followed
 
 	timeout   time.Duration
 	idle      time.Duration
@@ -93,6 +96,17 @@ func WithCircuit(on bool) Option { return func(c *Client) { c.guard.breaks = on 
 // to wait beyond its deadline is an [Error] of kind [Limited]. It is on by default.
 func WithQuota(on bool) Option { return func(c *Client) { c.guard.paced = on } }
 
+// WithTLS says how connections to GitLab are secured, where that changes while they are
+// used: secure is given what makes a transport for a TLS configuration, and returns the
+// transport to use. By default it is what the system trusts.
+func WithTLS(secure func(build func(*tls.Config) *http.Transport) http.RoundTripper) Option {
+	return func(c *Client) { c.secure = secure }
+}
+
+// WithMovedProjects says whether a read of a moved project is followed to where it is now,
+// at the same origin: it is by default. Contract section 1.
+func WithMovedProjects(on bool) Option { return func(c *Client) { c.stays = !on } }
+
 // WithTransport replaces the connections to GitLab, for tests. Whether a failed
 // write was sent can then rarely be proved.
 func WithTransport(t http.RoundTripper) Option { return func(c *Client) { c.innermost = t } }
@@ -141,16 +155,28 @@ func New(base string, opts ...Option) (*Client, error) {
 		return nil, err
 	}
 	if c.innermost == nil {
-		c.innermost, c.provable = newTransport(c.bounds.header), true
+		c.innermost, c.provable = c.connections(), true
 	}
 	c.unmoved = chain(c.innermost, // innermost first
 		decode(),    // gzip, should GitLab's front end send it unasked
 		authorize(), // the caller's credential and headers, from the context
 	)
-	c.transport = chain(c.unmoved,
-		followMoved(where), // a read of a moved project, once, same origin
-	)
+	if c.transport = c.unmoved; !c.stays {
+		c.transport = chain(c.unmoved, followMoved(where)) // a read of a moved project, once, same origin
+	}
 	return c, nil
+}
+
+// connections makes what the network is behind.
+func (c *Client) connections() http.RoundTripper {
+	if c.secure == nil {
+		return newTransport(c.bounds.header)
+	}
+	return c.secure(func(config *tls.Config) *http.Transport {
+		t := newTransport(c.bounds.header)
+		t.TLSClientConfig = config
+		return t
+	})
 }
 
 // Close closes the idle connections. Calls under way go on.

@@ -34,8 +34,10 @@ func (c *serveCmd) announce(
 		slog.String("admin", address(l.Admin, false)),
 		slog.String("upstream", base),
 		slog.Bool("sandbox", c.Sandbox),
+		slog.Bool("service_account", c.UpstreamTokenFile != ""),
+		slog.Bool("read_only", c.ReadOnly),
 		slog.String("version", buildVersion()))
-	if c.Sandbox && c.LogFormat == "text" {
+	if c.Sandbox && c.LogFormat == "text" && c.UpstreamTokenFile == "" {
 		fmt.Fprint(p.stderr, c.banner(p.command, reachable(l.GRPC.Addr()), l.HTTP))
 	}
 }

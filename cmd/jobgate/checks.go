@@ -52,15 +52,16 @@ type joined interface {
 }
 
 // check tells all that is wrong with the settings before anything is opened.
-func (c *serveCmd) check(s *settings) (server.Config, *listening, error) {
+func (c *serveCmd) check(s *settings, log *slog.Logger) (server.Config, *listening, *files, error) {
 	k := &checks{s: s, told: map[string]bool{}}
 	k.errs = append(k.errs, c.checkGitlab(s))
 	c.checkUpstream(k)
-	l, err := c.listening(s)
+	f := c.readFiles(k, log)
+	l, err := c.listening(k, f)
 	proxies, errProxies := c.trustedProxies(s)
 	k.errs = append(k.errs, err, errProxies)
 	config := server.Config{
-		GRPCTLS: l.grpc.tls, HTTPTLS: l.http.tls,
+		GRPCTLS: l.grpc.tls, HTTPTLS: l.http.tls, Gate: f.gate, ReadOnly: c.ReadOnly,
 		PublicURL: strings.TrimSuffix(c.PublicURL, "/"), TrustedProxies: proxies,
 		SpoolMemory: int64(c.SpoolMemory), SpoolDisk: int64(c.SpoolDisk), SpoolDir: c.SpoolDir,
 		Recheck: c.RecheckInterval, Heartbeat: c.HeartbeatInterval, MaxStreams: c.MaxStreams,
@@ -71,8 +72,9 @@ func (c *serveCmd) check(s *settings) (server.Config, *listening, error) {
 	}
 	c.checkZeros(k)
 	k.must(c.MaxConnectionAge == 0 || c.MaxConnectionAge >= time.Second, "max-connection-age", "must be 0s, or at least 1s")
+	k.must(c.ReloadInterval == 0 || c.ReloadInterval >= time.Second, "reload-interval", "must be 0s, or at least 1s")
 	k.config(config.Validate())
-	return config, l, errors.Join(k.errs...)
+	return config, l, f, errors.Join(k.errs...)
 }
 
 // checkZeros refuses 0 where server.Config takes it for a default: nobody who writes it
@@ -129,6 +131,7 @@ func (c *serveCmd) warnIdle(ctx context.Context, log *slog.Logger, s *settings, 
 		{"sandbox-seed", !c.Sandbox, noSandbox},
 		{"sandbox-clock", !c.Sandbox, noSandbox},
 		{"spool-dir", c.SpoolDisk == 0 && c.SpoolDir != "", s.name("spool-disk") + " is 0"},
+		{"client-cert", c.GRPCClientCA == "" && c.HTTPClientCA == "", "there is neither --grpc-client-ca nor --http-client-ca"},
 		{"tls-min-version", config.GRPCTLS == nil && config.HTTPTLS == nil, "there is neither --grpc-cert nor --http-cert"},
 	} {
 		if one.idle && s.given[one.flag] {

@@ -22,6 +22,8 @@ import (
 type clientTLS struct {
 	TLS        bool   `help:"Connect with TLS."`
 	CAFile     string `placeholder:"FILE" help:"Certificates (PEM) to trust instead of the system's; with --tls."`
+	CertFile   string `placeholder:"FILE" help:"Certificate chain (PEM) to show to the gateway; with --tls and --key-file."`
+	KeyFile    string `placeholder:"FILE" help:"Private key (PEM) of --cert-file."`
 	ServerName string `placeholder:"NAME" help:"Name that the certificate must have, if not the host in the address; with --tls."`
 }
 
@@ -75,8 +77,8 @@ func (c *clientTLS) dial(addr string) (*grpc.ClientConn, error) {
 
 func (c *clientTLS) credentials() (credentials.TransportCredentials, error) {
 	if !c.TLS {
-		if c.CAFile != "" || c.ServerName != "" {
-			return nil, errors.New("--ca-file and --server-name need --tls")
+		if c.CAFile != "" || c.ServerName != "" || c.CertFile != "" || c.KeyFile != "" {
+			return nil, errors.New("--ca-file, --cert-file, --key-file and --server-name need --tls")
 		}
 		return insecure.NewCredentials(), nil
 	}
@@ -90,6 +92,16 @@ func (c *clientTLS) credentials() (credentials.TransportCredentials, error) {
 		if !config.RootCAs.AppendCertsFromPEM(text) {
 			return nil, fmt.Errorf("--ca-file: no certificate in %s", c.CAFile)
 		}
+	}
+	if (c.CertFile == "") != (c.KeyFile == "") {
+		return nil, errors.New("--cert-file and --key-file need each other")
+	}
+	if c.CertFile != "" {
+		pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("--cert-file and --key-file: %w", err)
+		}
+		config.Certificates = []tls.Certificate{pair}
 	}
 	return credentials.NewTLS(config), nil
 }

@@ -26,6 +26,7 @@ asked (flags, settings, arguments), 130 interrupted.`
 // groups are the headings of the flags in --help.
 var groups = kong.ExplicitGroups([]kong.Group{
 	{Key: "upstream", Title: "The GitLab behind the gateway"},
+	{Key: "account", Title: "A token of the gateway's own (service account), and who may use it"},
 	{Key: "listen", Title: "Where the gateway listens"},
 	{Key: "logs", Title: "Logs that are followed"},
 	{Key: "callers", Title: "Bounds for callers"},

@@ -24,15 +24,16 @@ type listening struct{ grpc, http, admin endpoint }
 
 // listening checks the addresses and loads the certificates. Its result is not nil, also
 // beside an error.
-func (c *serveCmd) listening(s *settings) (*listening, error) {
-	grpcTLS, errGRPC := c.loadTLS(s, "grpc", c.GRPCCert, c.GRPCKey)
-	httpTLS, errHTTP := c.loadTLS(s, "http", c.HTTPCert, c.HTTPKey)
+func (c *serveCmd) listening(k *checks, f *files) (*listening, error) {
+	s := k.s
+	grpcTLS := c.faceTLS(k, f, "grpc", c.GRPCCert, c.GRPCKey, c.GRPCClientCA)
+	httpTLS := c.faceTLS(k, f, "http", c.HTTPCert, c.HTTPKey, c.HTTPClientCA)
 	l := &listening{
 		grpc:  endpoint{s.name("grpc-addr"), c.GRPCAddr, grpcTLS},
 		http:  endpoint{s.name("http-addr"), c.HTTPAddr, httpTLS},
 		admin: endpoint{s.name("admin-addr"), c.AdminAddr, nil},
 	}
-	errs := []error{errGRPC, errHTTP}
+	var errs []error
 	if c.GRPCAddr == "" {
 		errs = append(errs, fmt.Errorf("%s: must not be empty", l.grpc.name))
 	}
@@ -88,28 +89,6 @@ func loopback(addr string) bool {
 	}
 	resolved, err := net.ResolveIPAddr("ip", host)
 	return err == nil && resolved.IP.IsLoopback()
-}
-
-// loadTLS loads the pair of files of one face; none is plaintext.
-func (c *serveCmd) loadTLS(s *settings, face, cert, key string) (*tls.Config, error) {
-	certFlag, keyFlag := face+"-cert", face+"-key"
-	switch {
-	case cert == "" && key == "":
-		return nil, nil //nolint:nilnil // as server.Config has it
-	case key == "":
-		return nil, fmt.Errorf("%s: needs --%s too", s.name(certFlag), keyFlag)
-	case cert == "":
-		return nil, fmt.Errorf("%s: needs --%s too", s.name(keyFlag), certFlag)
-	}
-	pair, err := tls.LoadX509KeyPair(cert, key)
-	if err != nil {
-		return nil, fmt.Errorf("%s and %s: %w", s.name(certFlag), s.name(keyFlag), err)
-	}
-	config := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13}
-	if c.TLSMinVersion == "1.2" {
-		config.MinVersion = tls.VersionTLS12
-	}
-	return config, nil
 }
 
 // open opens all sockets or none.

@@ -47,6 +47,8 @@ func TestScripts(t *testing.T) {
 			"terminate":   terminate,
 			"interrupt":   interrupt,
 			"certificate": certificate,
+			"hangup":      hangup,
+			"eventually":  eventually,
 		},
 	})
 }
@@ -142,6 +144,33 @@ func terminate(ts *testscript.TestScript, neg bool, args []string) {
 	if err != nil {
 		ts.Fatalf("after SIGTERM: %v\n%s", err, d.stderr.String())
 	}
+}
+
+// hangup sends SIGHUP to the daemon that was started last.
+func hangup(ts *testscript.TestScript, neg bool, args []string) {
+	daemons, _ := ts.Value(daemonKey{}).(*[]*daemon)
+	if neg || len(args) != 0 || len(*daemons) == 0 {
+		ts.Fatalf("usage: start …, then hangup")
+	}
+	ts.Check((*daemons)[len(*daemons)-1].cmd.Process.Signal(syscall.SIGHUP))
+}
+
+// eventually CODE COMMAND… runs a command until it exits with that code.
+func eventually(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: eventually CODE COMMAND…")
+	}
+	for begun := time.Now(); time.Since(begun) < time.Minute; {
+		code := 0
+		if exit, ok := errors.AsType[*exec.ExitError](ts.Exec(args[1], args[2:]...)); ok {
+			code = exit.ExitCode()
+		}
+		if strconv.Itoa(code) == args[0] {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	ts.Fatalf("it never exits with %s", args[0])
 }
 
 // interrupt CODE OUT ERR COMMAND… runs a command, sends SIGINT as Ctrl-C does once it has

@@ -34,6 +34,16 @@ type serveCmd struct {
 	UpstreamQuota         bool          `group:"upstream" default:"true" negatable:"" help:"Learn GitLab's rate limits, and hold back calls that it would refuse: in turns between callers, those for which somebody waits before those that poll."`
 	RequestIDWindow       time.Duration `name:"request-id-window" group:"upstream" placeholder:"DURATION" default:"1h" help:"How long the answer to a write is kept for those who send it again with the same request_id (Jobgate-Request-Id over REST)."`
 
+	UpstreamCA        string `name:"upstream-ca" group:"upstream" placeholder:"FILE" help:"CA certificates (PEM) that GitLab's is checked with, in place of the system's."`
+	UpstreamCert      string `group:"upstream" placeholder:"FILE" help:"Certificate chain (PEM) to show to GitLab, or to what is before it; with --upstream-key."`
+	UpstreamKey       string `group:"upstream" placeholder:"FILE" help:"Private key (PEM) of --upstream-cert."`
+	UpstreamTokenFile string `group:"account" placeholder:"FILE" help:"File with the token that the gateway itself asks GitLab with. Callers then have none of GitLab's: they are known by client certificate or bearer token, and judged by --policy."`
+	Policy            string `group:"account" placeholder:"FILE" help:"YAML file that says who may call what on which projects; see docs/security.md."`
+	JWTKeys           string `name:"jwt-keys" group:"account" placeholder:"FILE|URL" help:"Public keys (JWKS) that verify callers' bearer tokens (JWT): a file, or an https URL."`
+	JWTIssuer         string `name:"jwt-issuer" group:"account" placeholder:"TEXT" help:"Claim iss that a bearer token must have."`
+	JWTAudience       string `name:"jwt-audience" group:"account" placeholder:"TEXT" help:"Claim aud that a bearer token must have; with --jwt-keys."`
+	ReadOnly          bool   `group:"account" help:"Refuse all writes."`
+
 	GRPCAddr       string   `name:"grpc-addr" group:"listen" placeholder:"HOST:PORT" default:"127.0.0.1:9090" help:"Where gRPC is served. Port 0 takes a free one."`
 	HTTPAddr       string   `name:"http-addr" group:"listen" placeholder:"HOST:PORT" default:"127.0.0.1:8080" help:"Where HTTP is served: GitLab's REST API below /api/v4, and /healthz. Empty is off."`
 	AdminAddr      string   `group:"listen" placeholder:"HOST:PORT" default:"127.0.0.1:9091" help:"Where health, metrics and profiles are served, always in plaintext. Empty is off."`
@@ -58,9 +68,13 @@ type serveCmd struct {
 	GRPCKey       string `name:"grpc-key" group:"tls" placeholder:"FILE" help:"Private key (PEM) of the gRPC listener."`
 	HTTPCert      string `name:"http-cert" group:"tls" placeholder:"FILE" help:"Certificate chain (PEM) of the HTTP listener; with --http-key."`
 	HTTPKey       string `name:"http-key" group:"tls" placeholder:"FILE" help:"Private key (PEM) of the HTTP listener."`
+	GRPCClientCA  string `name:"grpc-client-ca" group:"tls" placeholder:"FILE" help:"CA certificates (PEM) of the clients of the gRPC listener, which then must show a certificate."`
+	HTTPClientCA  string `name:"http-client-ca" group:"tls" placeholder:"FILE" help:"The same for the HTTP listener."`
+	ClientCert    string `group:"tls" placeholder:"required|optional" enum:"required,optional" default:"required" help:"Whether clients may come without a certificate all the same."`
 	TLSMinVersion string `name:"tls-min-version" group:"tls" placeholder:"1.2|1.3" enum:"1.2,1.3" default:"1.3" help:"Oldest TLS version that is accepted."`
 
 	MaxConnectionAge time.Duration `group:"operation" placeholder:"DURATION" default:"0s" help:"How old a gRPC connection may become before its caller is asked to make another one; followers of logs are told their place in time. 0s is any age; else it is at least 1s."`
+	ReloadInterval   time.Duration `group:"operation" placeholder:"DURATION" default:"10s" help:"How often certificates, keys, the token and the policy are looked at for changes; SIGHUP reads them at once. 0s is only then."`
 	ShutdownTimeout  time.Duration `group:"operation" placeholder:"DURATION" default:"20s" help:"How long calls in progress may go on after SIGTERM."`
 	LogLevel         string        `group:"operation" placeholder:"debug|info|warn|error" enum:"debug,info,warn,error" default:"info" help:"Least severe log lines that are written, to standard error."`
 	LogFormat        string        `group:"operation" placeholder:"text|json" enum:"text,json" default:"text" help:"Form of the log lines."`
@@ -72,7 +86,7 @@ type serveCmd struct {
 
 // Help implements kong.HelpProvider.
 func (*serveCmd) Help() string {
-	return `Each caller's GitLab credential is passed on to GitLab with the call; the gateway has none of its own.
+	return `Each caller's GitLab credential is passed on to GitLab with the call; the gateway has none of its own, unless --upstream-token-file gives it one.
 
 Examples:
 
@@ -91,6 +105,7 @@ A configuration file:
     upstream-max-body: 64MiB
     trusted-proxies: [10.0.0.0/8, 192.0.2.1]
 
+Files of certificates, keys, tokens and rules are read again when they change, and on SIGHUP; a bad one is refused, and what was loaded stays in use.
 SIGTERM and SIGINT drain the calls in progress, then exit with 0; a second one exits at once.`
 }
 
@@ -117,12 +132,13 @@ func (c *serveCmd) BeforeResolve(kctx *kong.Context, s *settings) error {
 
 // Run serves until ctx ends.
 func (c *serveCmd) Run(ctx context.Context, p *process, s *settings) error {
-	config, listening, err := c.check(s)
+	log := c.logger(p.stderr)
+	config, listening, files, err := c.check(s, log) //nolint:contextcheck // keys are read on, until files are closed
+	defer files.closeAll()
 	if err != nil {
 		return refused(err)
 	}
 	beside := limitCollections()
-	log := c.logger(p.stderr)
 	takeStandardLog(log)
 	c.warnIdle(ctx, log, s, config)
 	listeners, err := listening.open(ctx)
@@ -134,7 +150,7 @@ func (c *serveCmd) Run(ctx context.Context, p *process, s *settings) error {
 		return err
 	}
 	defer closeSandbox()
-	api, err := upstream.New(base,
+	api, err := upstream.New(base, append(files.upstream,
 		upstream.WithTimeout(c.UpstreamTimeout),
 		upstream.WithIdleTimeout(c.UpstreamIdleTimeout),
 		upstream.WithMaxBody(int64(c.UpstreamMaxBody)), upstream.WithMaxHeader(int64(c.UpstreamMaxHeader)),
@@ -142,7 +158,7 @@ func (c *serveCmd) Run(ctx context.Context, p *process, s *settings) error {
 		upstream.WithCache(int64(c.UpstreamCache)),
 		upstream.WithNegativeCache(c.UpstreamNegativeCache), upstream.WithFinishedJobs(c.UpstreamFinishedJobs),
 		upstream.WithAttempts(c.UpstreamAttempts), upstream.WithConcurrency(c.UpstreamCalls), upstream.WithCircuit(c.UpstreamCircuit), upstream.WithQuota(c.UpstreamQuota),
-		upstream.WithUserAgent("jobgate/"+config.Version))
+		upstream.WithUserAgent("jobgate/"+config.Version))...)
 	if err != nil {
 		return refused(fmt.Errorf("%s: %w", s.name("upstream"), err))
 	}
@@ -153,6 +169,7 @@ func (c *serveCmd) Run(ctx context.Context, p *process, s *settings) error {
 	}
 	beside(gateway.Held)
 	c.announce(ctx, log, p, listeners, base)
+	go files.watch(ctx, c.ReloadInterval, log)
 	err = gateway.Run(ctx, listeners)
 	log.LogAttrs(context.WithoutCancel(ctx), slog.LevelInfo, "stopped", slog.Any("cause", context.Cause(ctx)))
 	return err

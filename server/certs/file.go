@@ -44,7 +44,7 @@ func (f file) read() ([]byte, error) {
 		return nil, f.fails(err)
 	}
 	if mode := info.Mode().Perm(); f.secret && mode&forOthers != 0 && runtime.GOOS != "windows" {
-		return nil, fmt.Errorf("%s: mode %#o lets others at the private key: 0640 is the most that it may have", f.path, mode)
+		return nil, fmt.Errorf("%s: mode %#o lets others at the secret: 0640 is the most that it may have", f.path, mode)
 	}
 	text, err := io.ReadAll(io.LimitReader(opened, maxFile+1))
 	if err != nil {
@@ -116,3 +116,7 @@ func (s sight) settled(now time.Time) bool {
 		return info != nil && now.Sub(info.ModTime()).Abs() < granular
 	})
 }
+
+// ReadSecret reads a file that holds a secret, of at most a MiB. It is refused if others can
+// read it: 0640 is the most that its mode may be.
+func ReadSecret(path string) ([]byte, error) { return file{path: path, secret: true}.read() }

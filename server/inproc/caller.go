@@ -2,6 +2,7 @@ package inproc
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"time"
@@ -24,6 +25,13 @@ type Caller struct {
 	// give the Lease back once it is done with the answer. A message of a stream is its
 	// own only until it returns from taking it.
 	ByReference bool
+	// TLS is the state of the caller's connection, nil for plaintext.
+	TLS *tls.ConnectionState
+	// ForOthers says that something in the request names another caller, or another HTTP
+	// method, than is told here; or may, where it cannot be read.
+	ForOthers bool
+	// Relayed tells what the request is about, should it go to GitLab as it came.
+	Relayed Relayed
 	// LogOnly says that the caller wants the bytes of a log and nothing of the job, so
 	// that one request to GitLab is enough.
 	LogOnly bool
@@ -32,6 +40,13 @@ type Caller struct {
 	LogLength int64
 	// Failure is set when the call fails.
 	Failure *Failure
+}
+
+// Relayed is what a request is about that may go as it came.
+type Relayed struct {
+	Method, Project string // the method that comes nearest to it, and the project, "" for none
+	Reading         bool   // it changes nothing, by its HTTP method
+	Certain         bool   // its path is just what the method would ask for
 }
 
 // Failure is what a status cannot hold of how a call failed.

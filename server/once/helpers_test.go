@@ -63,7 +63,7 @@ func inWorld(t *testing.T, cfg Config, test func(t *testing.T, w *world)) {
 
 // write is one with a name, that a token's owner does by run.
 func (w *world) write(token, id, content string, run func(context.Context) (string, error)) Write[string] {
-	owner := w.keys.Owner(upstream.Credential{PrivateToken: token})
+	owner := w.keys.Owner(upstream.Credential{PrivateToken: token}, "")
 	return Write[string]{
 		Owner: owner, Key: w.keys.Key(owner, "play", id), Content: w.keys.Content(content),
 		Run: func(ctx context.Context) (string, error) {

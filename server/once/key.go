@@ -33,8 +33,11 @@ func NewKeys() *Keys {
 // Owner names all that is sent as a credential, with the user to act as. The proof of
 // possession is left out: it is made anew for each request, a repeat has another one, and
 // GitLab judges it when it is asked for a yes.
-func (k *Keys) Owner(c upstream.Credential) Owner {
-	return Owner(k.sum("owner", c.PrivateToken, c.Authorization, c.JobToken, c.Sudo))
+//
+// Where callers share a credential that is not their own, identity tells them apart; it
+// is "" else.
+func (k *Keys) Owner(c upstream.Credential, identity string) Owner {
+	return Owner(k.sum("owner", c.PrivateToken, c.Authorization, c.JobToken, c.Sudo, identity))
 }
 
 // Key names a write.

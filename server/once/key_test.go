@@ -12,12 +12,12 @@ import (
 // another one in each request.
 func TestOwner(t *testing.T) {
 	keys := NewKeys()
-	seen := map[Owner]string{keys.Owner(upstream.Credential{}): "anonymous"}
+	seen := map[Owner]string{keys.Owner(upstream.Credential{}, ""): "anonymous"}
 	for i := range reflect.TypeFor[upstream.Credential]().NumField() {
 		var c upstream.Credential
 		name := reflect.TypeOf(c).Field(i).Name
 		reflect.ValueOf(&c).Elem().Field(i).SetString("value")
-		owner := keys.Owner(c)
+		owner := keys.Owner(c, "")
 		if other, ok := seen[owner]; ok != (name == "DPoP") {
 			t.Errorf("%s is the owner of %q: %v", name, other, ok)
 		}
@@ -29,11 +29,11 @@ func TestOwner(t *testing.T) {
 // that each kind of name is its own.
 func TestKeysAreTheirOwn(t *testing.T) {
 	one, other := NewKeys(), NewKeys()
-	owner := one.Owner(upstream.Credential{PrivateToken: "t"})
-	if owner == other.Owner(upstream.Credential{PrivateToken: "t"}) {
+	owner := one.Owner(upstream.Credential{PrivateToken: "t"}, "")
+	if owner == other.Owner(upstream.Credential{PrivateToken: "t"}, "") {
 		t.Error("two makers make the same name")
 	}
-	if owner != one.Owner(upstream.Credential{PrivateToken: "t"}) {
+	if owner != one.Owner(upstream.Credential{PrivateToken: "t"}, "") {
 		t.Error("a name changes")
 	}
 	names := map[[32]byte]bool{

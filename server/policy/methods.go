@@ -36,6 +36,13 @@ var methodNumbers = func() map[string]int {
 	return numbers
 }()
 
+// IsWrite says whether a method of the contract changes something. What it does not know is
+// taken for one that does.
+func IsWrite(name string) bool {
+	number, ok := methodNumbers[name]
+	return !ok || methods[number].write
+}
+
 // methodSet has a bit for each of methods.
 type methodSet uint32
 

@@ -53,7 +53,13 @@ func (x *exchange) answer() {
 	x.Caller.Caller = inproc.Host(x.r.RemoteAddr)
 	x.KeepRedirects, x.ByReference = true, true
 	x.BridgesRoute = x.bridges
-	if plain := x.identify(); !plain || !x.fits || x.r.Method != x.method || !x.fitted() {
+	x.TLS = x.r.TLS
+	plain := x.identify()
+	x.ForOthers = !plain || x.speaksForOthers()
+	x.Relayed = inproc.Relayed{
+		Method: x.rpc, Project: x.project, Reading: slices.Contains(reading, x.r.Method), Certain: x.certain,
+	}
+	if !plain || !x.fits || x.r.Method != x.method || !x.fitted() {
 		if x.requestID() != "" {
 			x.refuse(ownFailure(http.StatusNotImplemented, "NOT_IMPLEMENTED", requestIDHeader+" goes only with a write that the contract can say: without parameters that are unknown to it or of another type"))
 			return

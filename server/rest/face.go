@@ -80,7 +80,8 @@ func (f *Face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.refuse(&noRoute)
 		return
 	}
-	x.fits = x.fits && asked == apiRoot+x.path
+	plain := asked == apiRoot+x.path
+	x.fits, x.certain = x.fits && plain, x.certain && plain
 	if !slices.Contains(relayable, r.Method) {
 		x.Header().Set("Allow", x.allow())
 		x.refuse(&wrongMethod)

@@ -75,6 +75,20 @@ func (x *exchange) moveCredentials() {
 	}
 }
 
+// speaksForOthers says whether a parameter names another caller, or another HTTP method,
+// than what is known of the request.
+func (x *exchange) speaksForOthers() bool {
+	if !x.body.plain && len(x.body.bytes) > 0 {
+		return true // nobody here knows what is in it
+	}
+	for _, place := range places {
+		if x.has(place.name) {
+			return true
+		}
+	}
+	return x.has("sudo") || x.has("_method")
+}
+
 // has says whether the request has a parameter, in any spelling.
 func (x *exchange) has(base string) bool { return has(x.query, base) || has(x.body.params, base) }
 

@@ -21,10 +21,11 @@ type route struct {
 	fields   map[string]field
 	bridges  string // the word for a list of trigger jobs in the path
 	log      bool   // answered by a handler of our own
+	rpc      string // the method that it is
 }
 
 func get(path string, request protoreflect.ProtoMessage) *route {
-	return &route{method: http.MethodGet, segments: strings.Split(path, "/"), fields: fieldsOf(request)}
+	return &route{method: http.MethodGet, segments: strings.Split(path, "/"), fields: fieldsOf(request), rpc: strings.TrimSuffix(string(request.ProtoReflect().Descriptor().Name()), "Request")}
 }
 
 func post(path string, request protoreflect.ProtoMessage) *route {
@@ -61,6 +62,7 @@ type match struct {
 	project string // decoded
 	id      string // of a job or pipeline, as it is in the path
 	fits    bool   // the path is just what the RPC would ask for
+	certain bool   // it asks for that, but for the way in which the project is escaped
 }
 
 // find looks for the route of an escaped path below apiRoot. As GitLab does, it passes
@@ -69,7 +71,7 @@ func find(path string) (match, bool) {
 	segments, exact := split(path)
 	for _, rt := range routes {
 		if m, ok := rt.match(segments); ok {
-			m.fits = m.fits && exact
+			m.fits, m.certain = m.fits && exact, m.certain && exact
 			return m, true
 		}
 	}
@@ -84,7 +86,7 @@ func find(path string) (match, bool) {
 	*last = bare
 	for _, rt := range routes {
 		if m, ok := rt.match(segments); ok {
-			m.fits = false
+			m.fits, m.certain = false, false
 			return m, true
 		}
 	}
@@ -108,16 +110,17 @@ func (rt *route) match(segments []string) (match, bool) {
 	if len(segments) != len(rt.segments) {
 		return match{}, false
 	}
-	m := match{route: rt, fits: true}
+	m := match{route: rt, fits: true, certain: true}
 	for i, want := range rt.segments {
 		switch {
 		case want == "{project}":
 			project, err := url.PathUnescape(segments[i])
 			m.project = project
-			m.fits = err == nil && url.PathEscape(project) == segments[i] && upstream.Project(project).Check() == nil
+			m.certain = err == nil && upstream.Project(project).Check() == nil
+			m.fits = m.certain && url.PathEscape(project) == segments[i]
 		case want[0] == '{':
 			m.id = segments[i]
-			m.fits = m.fits && isID(m.id)
+			m.fits, m.certain = m.fits && isID(m.id), m.certain && isID(m.id)
 		case want != segments[i]:
 			return match{}, false
 		}

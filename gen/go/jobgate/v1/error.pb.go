@@ -121,6 +121,18 @@ const (
 	// `RESOURCE_EXHAUSTED`: as many calls as may be are under way, of this caller or to
 	// GitLab. Nothing was sent.
 	ErrorReason_ERROR_REASON_TOO_MANY_CALLS ErrorReason = 37
+	// `UNAUTHENTICATED`: the gateway, which has a token of its own, does not know who calls:
+	// no client certificate and no bearer token, or one that is not good; the message says
+	// which claim breaks which rule.
+	ErrorReason_ERROR_REASON_CALLER_REJECTED ErrorReason = 38
+	// `PERMISSION_DENIED`: the gateway's policy does not let this caller call this method on
+	// this project; the message names the rule. Or the gateway is read-only.
+	ErrorReason_ERROR_REASON_POLICY_DENIED ErrorReason = 39
+	// `UNAVAILABLE`: the keys that verify bearer tokens could not be had yet. Nothing was
+	// sent.
+	ErrorReason_ERROR_REASON_CALLER_KEYS_UNAVAILABLE ErrorReason = 40
+	// `INTERNAL`: GitLab refuses the gateway's own token. Its operator has to replace it.
+	ErrorReason_ERROR_REASON_GATEWAY_TOKEN_REJECTED ErrorReason = 41
 )
 
 // Enum value maps for ErrorReason.
@@ -164,6 +176,10 @@ var (
 		35: "ERROR_REASON_REQUEST_ID_REUSED",
 		36: "ERROR_REASON_REQUEST_DONE",
 		37: "ERROR_REASON_TOO_MANY_CALLS",
+		38: "ERROR_REASON_CALLER_REJECTED",
+		39: "ERROR_REASON_POLICY_DENIED",
+		40: "ERROR_REASON_CALLER_KEYS_UNAVAILABLE",
+		41: "ERROR_REASON_GATEWAY_TOKEN_REJECTED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":              0,
@@ -204,6 +220,10 @@ var (
 		"ERROR_REASON_REQUEST_ID_REUSED":        35,
 		"ERROR_REASON_REQUEST_DONE":             36,
 		"ERROR_REASON_TOO_MANY_CALLS":           37,
+		"ERROR_REASON_CALLER_REJECTED":          38,
+		"ERROR_REASON_POLICY_DENIED":            39,
+		"ERROR_REASON_CALLER_KEYS_UNAVAILABLE":  40,
+		"ERROR_REASON_GATEWAY_TOKEN_REJECTED":   41,
 	}
 )
 
@@ -317,8 +337,7 @@ const file_jobgate_v1_error_proto_rawDesc = "" +
 	"\x06status\x18\x01 \x01(\x05R\x06status\x12!\n" +
 	"\fcontent_type\x18\x02 \x01(\tR\vcontentType\x12\x12\n" +
 	"\x04body\x18\x03 \x01(\fR\x04body\x12\x1c\n" +
-	"\ttruncated\x18\x04 \x01(\bR\ttruncated*\xb9\n" +
-	"\n" +
+	"\ttruncated\x18\x04 \x01(\bR\ttruncated*\xce\v\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12 \n" +
@@ -358,7 +377,11 @@ const file_jobgate_v1_error_proto_rawDesc = "" +
 	"!ERROR_REASON_TOO_MANY_REQUEST_IDS\x10\"\x12\"\n" +
 	"\x1eERROR_REASON_REQUEST_ID_REUSED\x10#\x12\x1d\n" +
 	"\x19ERROR_REASON_REQUEST_DONE\x10$\x12\x1f\n" +
-	"\x1bERROR_REASON_TOO_MANY_CALLS\x10%B\x9d\x01\n" +
+	"\x1bERROR_REASON_TOO_MANY_CALLS\x10%\x12 \n" +
+	"\x1cERROR_REASON_CALLER_REJECTED\x10&\x12\x1e\n" +
+	"\x1aERROR_REASON_POLICY_DENIED\x10'\x12(\n" +
+	"$ERROR_REASON_CALLER_KEYS_UNAVAILABLE\x10(\x12'\n" +
+	"#ERROR_REASON_GATEWAY_TOKEN_REJECTED\x10)B\x9d\x01\n" +
 	"\x0ecom.jobgate.v1B\n" +
 	"ErrorProtoP\x01Z6github.com/jobgate/jobgate/gen/go/jobgate/v1;jobgatev1\xa2\x02\x03JXX\xaa\x02\n" +
 	"Jobgate.V1\xca\x02\n" +
