@@ -23,6 +23,7 @@ const (
 // cli is the grammar of the command line.
 type cli struct {
 	Serve       serveCmd       `cmd:"" help:"Run the gateway in front of a GitLab or of the built-in sandbox."`
+	Config      configCmd      `cmd:"" help:"Check or print the settings of serve."`
 	Sandbox     sandboxCmd     `cmd:"" help:"Run the sandbox alone: a small GitLab that serves the Jobs API."`
 	Call        callCmd        `cmd:"" help:"Call one method of a gateway and print the answer."`
 	Trace       traceCmd       `cmd:"" help:"Print the log of a job, or follow it until the job has ended."`

@@ -38,7 +38,7 @@ var groups = kong.ExplicitGroups([]kong.Group{
 // nameEnvironment gives each flag its environment variable. It does so where only help
 // and settings look: the parser's own look-up would rank the environment below the file.
 func nameEnvironment(app *kong.Application) {
-	for _, command := range app.Children {
+	for _, command := range app.Leaves(false) {
 		prefix := "JOBGATE_"
 		if command.Name == "sandbox" {
 			prefix += "SANDBOX_" // its --addr is another address than that of call

@@ -93,7 +93,7 @@ func (s *settings) noteGiven(kctx *kong.Context) {
 // refused, since other programs may have set them.
 func (s *settings) warnUnknown(w io.Writer, app *kong.Application) {
 	known := map[string]bool{}
-	for _, command := range app.Children {
+	for _, command := range app.Leaves(false) {
 		for _, flag := range command.Flags {
 			for _, name := range flag.Envs {
 				known[name] = true
