@@ -50,6 +50,11 @@ type Config struct {
 	Gate *admission.Gate
 	// ReadOnly refuses all writes.
 	ReadOnly bool
+	// Connections say how gRPC connections are kept.
+	Connections Connections
+	// NoReflection leaves out gRPC reflection, and Channelz adds the channelz service, which
+	// tells whoever can connect of connections and calls.
+	NoReflection, Channelz bool
 	// MaxStreams is how many streams of logs one credential may have open; 0 is 20,000.
 	MaxStreams int
 	// MaxCalls is how many calls one credential may have under way, streams aside; 0 is 1000.

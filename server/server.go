@@ -14,12 +14,12 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	channelz "google.golang.org/grpc/channelz/service"
 	"google.golang.org/grpc/credentials"
 	_ "google.golang.org/grpc/encoding/gzip" // callers may compress
 	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
-	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 
 	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
@@ -81,7 +81,12 @@ func New(cfg Config, api *upstream.Client, log *slog.Logger) (*Server, error) {
 		s.health.SetServingStatus(name, healthv1.HealthCheckResponse_SERVING)
 	}
 	healthv1.RegisterHealthServer(s.grpc, s.health)
-	reflection.Register(s.grpc)
+	if !cfg.NoReflection {
+		reflection.Register(s.grpc)
+	}
+	if cfg.Channelz {
+		channelz.RegisterChannelzServiceToServer(s.grpc)
+	}
 	inside := inproc.New(c.unary, c.stream)
 	registerServices(inside, api, s.writes, traces)
 	face, err := rest.New(rest.Config{
@@ -121,12 +126,8 @@ func grpcOptions(cfg Config, c *chain) []grpc.ServerOption {
 		grpc.MaxRecvMsgSize(int(cmp.Or(cfg.MaxRequest, 4<<20))),
 		grpc.MaxHeaderListSize(uint32(cmp.Or(cfg.MaxHeader, 64<<10))), //nolint:gosec // Validate bounds it
 		grpc.ConnectionTimeout(20 * time.Second),
-		grpc.KeepaliveParams(keepalive.ServerParameters{
-			Time: time.Minute, Timeout: 20 * time.Second, // a caller that is gone holds no stream
-			MaxConnectionAge: cfg.MaxConnectionAge, MaxConnectionAgeGrace: cfg.MaxConnectionAge,
-		}),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 	}
+	options = append(options, cfg.Connections.options(cfg.MaxConnectionAge)...)
 	if cfg.GRPCTLS != nil {
 		options = append(options, grpc.Creds(credentials.NewTLS(cfg.GRPCTLS)))
 	}

@@ -65,6 +65,11 @@ func (c *serveCmd) check(s *settings, log *slog.Logger) (server.Config, *listeni
 		PublicURL: strings.TrimSuffix(c.PublicURL, "/"), TrustedProxies: proxies,
 		SpoolMemory: int64(c.SpoolMemory), SpoolDisk: int64(c.SpoolDisk), SpoolDir: c.SpoolDir,
 		Recheck: c.RecheckInterval, Heartbeat: c.HeartbeatInterval, MaxStreams: c.MaxStreams,
+		Connections: server.Connections{
+			KeepaliveTime: c.KeepaliveTime, KeepaliveTimeout: c.KeepaliveTimeout, KeepaliveMinTime: c.KeepaliveMinTime,
+			MaxIdle: c.MaxConnectionIdle, MaxStreams: c.MaxConcurrentStreams,
+		},
+		NoReflection: !c.Reflection, Channelz: c.Channelz,
 		MaxConnectionAge: c.MaxConnectionAge, RequestIDWindow: c.RequestIDWindow,
 		MaxRequest: int64(c.MaxRequest), MaxHeader: int64(c.MaxHeader),
 		MaxCalls: c.MaxCalls, DefaultDeadline: c.DefaultDeadline, MaxDeadline: c.MaxDeadline,
@@ -72,6 +77,12 @@ func (c *serveCmd) check(s *settings, log *slog.Logger) (server.Config, *listeni
 	}
 	c.checkZeros(k)
 	k.must(c.MaxConnectionAge == 0 || c.MaxConnectionAge >= time.Second, "max-connection-age", "must be 0s, or at least 1s")
+	for flag, d := range map[string]time.Duration{
+		"keepalive-time": c.KeepaliveTime, "keepalive-timeout": c.KeepaliveTimeout, "keepalive-min-time": c.KeepaliveMinTime,
+	} {
+		k.must(d >= time.Second, flag, "must be at least 1s")
+	}
+	k.must(c.MaxConnectionIdle == 0 || c.MaxConnectionIdle >= time.Second, "max-connection-idle", "must be 0s, or at least 1s")
 	k.must(c.ReloadInterval == 0 || c.ReloadInterval >= time.Second, "reload-interval", "must be 0s, or at least 1s")
 	k.config(config.Validate())
 	return config, l, f, errors.Join(k.errs...)

@@ -115,7 +115,7 @@ func suits(flag *kong.Flag, tag string) bool {
 		return tag == "!!bool"
 	case flag.Target.Type() == reflect.TypeFor[byteSize]():
 		return tag == "!!int" || tag == "!!str"
-	case kind == reflect.Uint64, kind == reflect.Int:
+	case kind == reflect.Uint64, kind == reflect.Uint32, kind == reflect.Int:
 		return tag == "!!int"
 	case flag.Enum != "":
 		return tag == "!!str" || tag == "!!float" // tls-min-version: 1.3
@@ -131,7 +131,7 @@ func wanted(flag *kong.Flag) string {
 		return "true or false"
 	case flag.Target.Type() == reflect.TypeFor[byteSize]():
 		return "a size, such as 32MiB or 33554432"
-	case kind == reflect.Uint64, kind == reflect.Int:
+	case kind == reflect.Uint64, kind == reflect.Uint32, kind == reflect.Int:
 		return "a number"
 	case kind == reflect.Int64:
 		return "a duration, such as 30s"

@@ -47,7 +47,7 @@ func flagSchema(flag *kong.Flag) map[string]any {
 	case target.Kind() == reflect.Bool:
 		one["type"] = "boolean"
 		one["default"] = flag.Default == "true"
-	case target.Kind() == reflect.Int, target.Kind() == reflect.Uint64:
+	case target.Kind() == reflect.Int, target.Kind() == reflect.Uint32, target.Kind() == reflect.Uint64:
 		one["type"] = "integer"
 		if n, err := strconv.Atoi(flag.Default); err == nil {
 			one["default"] = n

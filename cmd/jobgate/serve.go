@@ -73,11 +73,19 @@ type serveCmd struct {
 	ClientCert    string `group:"tls" placeholder:"required|optional" enum:"required,optional" default:"required" help:"Whether clients may come without a certificate all the same."`
 	TLSMinVersion string `name:"tls-min-version" group:"tls" placeholder:"1.2|1.3" enum:"1.2,1.3" default:"1.3" help:"Oldest TLS version that is accepted."`
 
-	MaxConnectionAge time.Duration `group:"operation" placeholder:"DURATION" default:"0s" help:"How old a gRPC connection may become before its caller is asked to make another one; followers of logs are told their place in time. 0s is any age; else it is at least 1s."`
-	ReloadInterval   time.Duration `group:"operation" placeholder:"DURATION" default:"10s" help:"How often certificates, keys, the token and the policy are looked at for changes; SIGHUP reads them at once. 0s is only then."`
-	ShutdownTimeout  time.Duration `group:"operation" placeholder:"DURATION" default:"20s" help:"How long calls in progress may go on after SIGTERM."`
-	LogLevel         string        `group:"operation" placeholder:"debug|info|warn|error" enum:"debug,info,warn,error" default:"info" help:"Least severe log lines that are written, to standard error."`
-	LogFormat        string        `group:"operation" placeholder:"text|json" enum:"text,json" default:"text" help:"Form of the log lines."`
+	MaxConnectionAge     time.Duration `group:"operation" placeholder:"DURATION" default:"0s" help:"How old a gRPC connection may become before its caller is asked to make another one; followers of logs are told their place in time. 0s is any age; else it is at least 1s."`
+	MaxConnectionIdle    time.Duration `group:"operation" placeholder:"DURATION" default:"0s" help:"How long a gRPC connection may have no call. 0s is for ever."`
+	MaxConcurrentStreams uint32        `group:"operation" placeholder:"NUMBER" default:"0" help:"How many calls one gRPC connection may have under way. 0 is any number."`
+	KeepaliveTime        time.Duration `group:"operation" placeholder:"DURATION" default:"1m" help:"How long a gRPC connection may be silent before it is asked for a sign of life."`
+	KeepaliveTimeout     time.Duration `group:"operation" placeholder:"DURATION" default:"20s" help:"How long it has to give one before it is closed."`
+	KeepaliveMinTime     time.Duration `group:"operation" placeholder:"DURATION" default:"10s" help:"How often a caller may ask for a sign of life; who asks more often is sent away."`
+	Reflection           bool          `group:"operation" default:"true" negatable:"" help:"Serve gRPC reflection, by which clients learn the contract."`
+	Channelz             bool          `group:"operation" help:"Serve channelz, which tells whoever can connect of connections and calls."`
+
+	ReloadInterval  time.Duration `group:"operation" placeholder:"DURATION" default:"10s" help:"How often certificates, keys, the token and the policy are looked at for changes; SIGHUP reads them at once. 0s is only then."`
+	ShutdownTimeout time.Duration `group:"operation" placeholder:"DURATION" default:"20s" help:"How long calls in progress may go on after SIGTERM."`
+	LogLevel        string        `group:"operation" placeholder:"debug|info|warn|error" enum:"debug,info,warn,error" default:"info" help:"Least severe log lines that are written, to standard error."`
+	LogFormat       string        `group:"operation" placeholder:"text|json" enum:"text,json" default:"text" help:"Form of the log lines."`
 
 	Sandbox      bool   `group:"sandbox" help:"Serve the built-in sandbox, a small GitLab. Either this or --upstream."`
 	SandboxSeed  uint64 `group:"sandbox" placeholder:"NUMBER" default:"1" help:"Seed of the sandbox's names and numbers."`
