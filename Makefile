@@ -89,13 +89,38 @@ soak: ## 10,000 events under followed logs, 10,000 writes with faults, an outage
 	go test -race -count=1 -v -timeout 1h -run TestSoak ./server/soak -soak.events 10000
 	go test -count=1 -v -timeout 1h ./server/faults -faults.writes 10000 -faults.rate 500
 
+.PHONY: check-deploy
+check-deploy: ## check deploy/: chart, manifests, container file, proxies, unit, rules, and a replacement under load
+	go test -count=1 ./deploy/...
+	cd tools/deploycheck && go vet ./... && go test -count=1 ./...
+
+# The same source and the same Go make the same bytes, wherever and by whomever they are built:
+# no paths, no time, and no settings of the builder's.
+RELEASE := env GOFLAGS= GOAMD64=v1 GOARM64=v8.0 CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
+LARGEST := 41943040
+
 .PHONY: release
-release: ## build for all platforms into dist/, with SHA256SUMS
+release: ## build for all platforms into dist/, each with its SBOM, and SHA256SUMS
 	rm -rf dist
 	mkdir dist
+	go build -o dist/sbom ./tools/sbom
 	@for platform in $(PLATFORMS); do \
-		echo "dist/jobgate-$(VERSION)-$$platform"; \
-		GOOS=$${platform%-*} GOARCH=$${platform#*-} \
-			$(BUILD) -o "dist/jobgate-$(VERSION)-$$platform" ./cmd/jobgate; \
+		file="dist/jobgate-$(VERSION)-$$platform"; \
+		GOOS=$${platform%-*} GOARCH=$${platform#*-} $(RELEASE) -o "$$file" ./cmd/jobgate; \
+		dist/sbom -version '$(VERSION)' -time "$$(git log -1 --format=%ct)" -o "$$file.spdx.json" "$$file"; \
+		size=$$(stat -c %s "$$file"); \
+		echo "$$file: $$size bytes"; \
+		if ((size > $(LARGEST))); then echo "more than $(LARGEST) bytes"; exit 1; fi; \
 	done
+	rm dist/sbom
 	cd dist && sha256sum jobgate-* > SHA256SUMS
+
+.PHONY: check-release
+check-release: ## prove that a release can be built again: once here, once elsewhere from nothing
+	@once=$$(mktemp -d); trap 'chmod -R u+w "$$once"; rm -rf "$$once"' EXIT; \
+	mkdir -p "$$once/another place"; \
+	tar -c --exclude=node_modules --exclude=.git --exclude=./bin --exclude=./dist . | tar -x -C "$$once/another place"; \
+	GOOS=linux GOARCH=amd64 $(RELEASE) -o "$$once/here" ./cmd/jobgate; \
+	(cd "$$once/another place" && GOCACHE="$$once/cache" GOOS=linux GOARCH=amd64 $(RELEASE) -o "$$once/there" ./cmd/jobgate); \
+	cmp "$$once/here" "$$once/there"; \
+	echo "built twice, the same $$(stat -c %s "$$once/here") bytes"
