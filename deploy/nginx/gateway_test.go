@@ -65,12 +65,15 @@ type process struct {
 // shutdownTimeout is that of the gateways.
 const shutdownTimeout = 10 * time.Second
 
+// built is the directory of the gateway's binary, once there is one.
+var built string
+
 var buildGateway = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "jobgate-nginx-")
-	if err != nil {
+	var err error
+	if built, err = os.MkdirTemp("", "jobgate-nginx-"); err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "jobgate")
+	path := filepath.Join(built, "jobgate")
 	out, err := exec.Command("go", "build", "-o", path, "../../cmd/jobgate").CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("%w: %s", err, out)
@@ -80,8 +83,8 @@ var buildGateway = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := buildGateway(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path))
+	if built != "" {
+		_ = os.RemoveAll(built)
 	}
 	os.Exit(code)
 }
