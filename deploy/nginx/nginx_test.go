@@ -32,6 +32,9 @@ type front struct {
 	replicas []replicaLine
 }
 
+// keepaliveTime is how old a client's connection may become: less than is published.
+const keepaliveTime = time.Second
+
 // replicaLine is a replica as jobgate-upstreams.conf names it.
 type replicaLine struct {
 	grpc, http string
@@ -75,9 +78,10 @@ http {
 	include %[1]s/jobgate-upstreams.conf;
 }
 `, f.dir))
-	// Only addresses and paths are other ones here.
+	// Only addresses and paths are other ones here, and the age of connections.
 	f.write("jobgate.conf", replaced(t, readFile(t, "jobgate.conf"),
 		"listen 443 ssl", "listen "+f.addr+" ssl",
+		"keepalive_time 1m;", fmt.Sprintf("keepalive_time %d;", keepaliveTime/time.Second),
 		"/etc/nginx/jobgate/", f.dir+"/",
 		"/var/log/nginx/", f.dir+"/"))
 	if out, err := f.nginx("-t").CombinedOutput(); err != nil {
@@ -139,7 +143,7 @@ func (f *front) writeUpstreams() {
 }
 
 // set changes a replica's lines and lets nginx take that up, as operations.md says: it returns
-// once no worker is left that gives calls to replicas by the lines before.
+// once no connection is left that gives new calls to replicas by the lines before.
 func (f *front) set(i int, line replicaLine) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -161,6 +165,7 @@ func (f *front) set(i int, line replicaLine) {
 		}
 		return len(now) > 0
 	})
+	time.Sleep(2 * keepaliveTime) // as the procedure has it: connections that were busy
 }
 
 // workers are the processes of nginx that take calls: those that end call themselves
