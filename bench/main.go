@@ -39,9 +39,10 @@ type bench struct {
 	dir      string // temporary
 	match    *regexp.Regexp
 
-	binary   string // the gateway
-	upstream *peer
-	peers    []*peer
+	binary    string // the gateway
+	collector string // address of what takes its traces
+	upstream  *peer
+	peers     []*peer
 
 	fanout, spill fanoutRow
 	readers       readersRow
@@ -79,7 +80,7 @@ func run() error {
 	flag.IntVar(&b.writes, "writes", writesN, "writes of each writer in a round while the network fails")
 	names := flag.String("peers", "gateway,floor,memory,clientgo,vanguard", "who is measured over gRPC; relay can be added")
 	restNames := flag.String("rest-peers", "gateway,proxy,nginx,grpc-gateway", "who is measured over REST; pooledproxy can be added")
-	match := flag.String("run", ".", "rows to measure: a regular expression for current/GetJob, zone/list20, seed/list100, rest/list100, rest/log, follow/fanout, follow/spill, follow/readers, follow/upstream, follow/idle, follow/latency, bad/outage, bad/slowroute, bad/writes, link, codec, …")
+	match := flag.String("run", ".", "rows to measure: a regular expression for current/GetJob, zone/list20, seed/list100, rest/list100, rest/log, follow/fanout, follow/spill, follow/readers, follow/upstream, follow/idle, follow/latency, bad/outage, bad/slowroute, bad/writes, watched/GetJob, watched/rest, link, codec, …")
 	quick := flag.Bool("quick", false, "a look: 2 rounds of 200 ms, a log of 64 MiB, one of 2 MiB to followers, one of 128 MiB to 20, one of 10 MB to readers of all speeds, 1,000 idle followers, GitLab down for 10 s or slow for 5 s, 400 writes")
 	limit := flag.Duration("timeout", 60*time.Minute, "the run ends after this long at the latest")
 	roleName := flag.String("role", "", "for internal use: be one of the servers")
@@ -151,6 +152,7 @@ func (b *bench) run(ctx context.Context, names, restNames []string) (err error) 
 		{outageRow, b.withGateway(b.runOutage)},
 		{slowRouteRow, b.withGateway(b.runSlowRoute)},
 		{writesRow, b.withGateway(b.runWrites)},
+		{"", b.withGateway(b.runWatched)},
 		{"link", b.runLink},
 		{"codec", b.runCodec},
 	}
@@ -220,6 +222,8 @@ func (b *bench) start(ctx context.Context, name string) (*peer, error) {
 		return startGateway(ctx, b.binary, b.dir, upstream)
 	case nginxName:
 		return startNginx(ctx, b.dir, upstream)
+	case watchedName:
+		return b.startWatched(ctx, upstream)
 	}
 	return startRole(ctx, name, roleConfig{upstream: upstream, logSize: b.logSize})
 }

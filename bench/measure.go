@@ -156,7 +156,7 @@ func (p *peer) mallocs(ctx context.Context) (float64, bool) {
 		return 0, false
 	}
 	path := "/stats"
-	if p.name == gatewayName {
+	if p.tellsMetrics() {
 		path = "/metrics"
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.control+path, nil)
@@ -168,7 +168,7 @@ func (p *peer) mallocs(ctx context.Context) (float64, bool) {
 		return 0, false
 	}
 	defer resp.Body.Close()
-	if p.name != gatewayName {
+	if !p.tellsMetrics() {
 		var stats allocStats
 		err := json.NewDecoder(resp.Body).Decode(&stats)
 		return float64(stats.Mallocs), err == nil
@@ -182,3 +182,6 @@ func (p *peer) mallocs(ctx context.Context) (float64, bool) {
 	}
 	return 0, false
 }
+
+// tellsMetrics says whether the peer is the gateway's own binary.
+func (p *peer) tellsMetrics() bool { return p.name == gatewayName || p.name == watchedName }

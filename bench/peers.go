@@ -69,7 +69,7 @@ func (p *peer) dial() error {
 func command(ctx context.Context, program string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(kv string) bool {
-		return strings.HasPrefix(kv, "JOBGATE_") || strings.HasPrefix(kv, "GOGC=") || strings.HasPrefix(kv, "GOMEMLIMIT=")
+		return strings.HasPrefix(kv, "JOBGATE_") || strings.HasPrefix(kv, "OTEL_") || strings.HasPrefix(kv, "GOGC=") || strings.HasPrefix(kv, "GOMEMLIMIT=")
 	})
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return cmd
@@ -139,6 +139,11 @@ func buildGateway(ctx context.Context, root, dir string) (string, error) {
 // startGateway starts the gateway as a user does, with its defaults but for args. What it
 // logs goes to a file in dir and is shown if it does not come up.
 func startGateway(ctx context.Context, binary, dir, upstream string, args ...string) (*peer, error) {
+	return startGatewayIn(ctx, nil, binary, dir, upstream, args...)
+}
+
+// startGatewayIn is startGateway with variables in its environment.
+func startGatewayIn(ctx context.Context, env []string, binary, dir, upstream string, args ...string) (*peer, error) {
 	addrs, err := freeAddrs(3)
 	if err != nil {
 		return nil, err
@@ -153,7 +158,7 @@ func startGateway(ctx context.Context, binary, dir, upstream string, args ...str
 		"--grpc-addr", addrs[0], "--http-addr", addrs[1], "--admin-addr", addrs[2],
 	}, args...)...)
 	cmd.Stdout, cmd.Stderr = logs, logs
-	cmd.Env = append(cmd.Env, "TMPDIR="+dir)
+	cmd.Env = append(append(cmd.Env, "TMPDIR="+dir), env...)
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}

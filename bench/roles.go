@@ -42,6 +42,7 @@ var roles = map[string]role{
 	fanoutName:      serveFanout,
 	badDayName:      serveBadDay,
 	faultsName:      serveFaults,
+	collectorName:   serveCollector,
 }
 
 // announcement is the line that a role prints once it listens.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	oteltrace "go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/protobuf/proto"
@@ -17,6 +18,7 @@ import (
 	"github.com/jobgate/jobgate/server/admission"
 	"github.com/jobgate/jobgate/server/inproc"
 	"github.com/jobgate/jobgate/upstream"
+	"github.com/jobgate/jobgate/upstream/meter"
 )
 
 // chain is what every call of every face passes through, in one frame: an
@@ -31,6 +33,10 @@ type chain struct {
 	readOnly          bool
 	calls             *callerLimit  // of unary calls
 	deadline, longest time.Duration // that such a call has if it brings none, and at most
+
+	meters meter.Set[callMeter] // by method
+	tracer oteltrace.Tracer     // nil for no spans
+	access bool                 // whether each call is logged
 }
 
 // ownServices is what the methods of the contract, and relayed requests, begin with.
@@ -40,6 +46,7 @@ func newChain(cfg Config, log *slog.Logger, life context.Context) *chain { //nol
 	return &chain{
 		log: log, life: life, gate: cfg.Gate, readOnly: cfg.ReadOnly, calls: newCallLimit(cmp.Or(cfg.MaxCalls, 1000)),
 		deadline: cmp.Or(cfg.DefaultDeadline, time.Minute), longest: cmp.Or(cfg.MaxDeadline, 5*time.Minute),
+		tracer: cfg.Tracer, access: cfg.AccessLog,
 	}
 }
 
@@ -47,6 +54,7 @@ func (c *chain) unary(
 	ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler,
 ) (resp any, err error) {
 	call := newCall(ctx, info.FullMethod, req)
+	ctx = c.begin(ctx, call)
 	defer func() {
 		if err = c.end(ctx, call, recover(), err); err != nil {
 			resp = nil
@@ -85,9 +93,10 @@ func (c *chain) unary(
 }
 
 func (c *chain) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
-	ctx, cancel := c.alive(ss.Context())
+	call := newCall(ss.Context(), info.FullMethod, nil)
+	ctx, cancel := c.alive(c.begin(ss.Context(), call))
 	defer cancel()
-	s := &serverStream{ServerStream: ss, ctx: ctx, chain: c, call: newCall(ctx, info.FullMethod, nil), release: func() {}}
+	s := &serverStream{ServerStream: ss, ctx: ctx, chain: c, call: call, release: func() {}}
 	defer func() { err = c.end(ctx, s.call, recover(), err) }()
 	defer func() { s.release() }()
 	if err = handler(srv, s); err != nil && s.call.about.who != nil {
@@ -194,6 +203,8 @@ type call struct {
 	req    any
 	id     string // the caller's name for it, to find it in logs
 	about  admitted
+	meter  *callMeter
+	span   oteltrace.Span // nil for none
 }
 
 func newCall(ctx context.Context, method string, req any) *call {
@@ -256,7 +267,7 @@ func logPanic(ctx context.Context, log *slog.Logger, who upstream.Credential, wh
 // maxLogged is how much of an error's text is logged.
 const maxLogged = 1 << 10
 
-// end turns the outcome of a call into its status, and logs it.
+// end turns the outcome of a call into its status, and tells it to log, metrics and trace.
 func (c *chain) end(ctx context.Context, call *call, panicked any, err error) error {
 	if panicked != nil {
 		logPanic(ctx, c.log, call.Credential, panicked, slog.String("method", call.method))
@@ -272,23 +283,11 @@ func (c *chain) end(ctx context.Context, call *call, panicked any, err error) er
 		told = statusOf(ctx, call, err)
 	}
 	c.audit(ctx, call, told)
-	level := levelOf(told.code)
-	if !c.log.Enabled(ctx, level) {
-		return st.Err()
+	took := time.Since(call.start)
+	call.meter.done(call.face(), told.code, took)
+	call.tell(told)
+	if level := c.levelOf(call, told); c.log.Enabled(ctx, level) {
+		c.record(ctx, level, call, told, took, err)
 	}
-	attrs := []slog.Attr{
-		slog.String("method", call.method),
-		slog.String("code", told.code.String()),
-		slog.Duration("took", time.Since(call.start)),
-		slog.Int("upstream_status", call.Reply.Status),
-		slog.String("credential", call.Credential.String()),
-	}
-	if told.code != 0 {
-		attrs = append(attrs, slog.String("reason", told.reason), slog.String("request_id", call.requestID()))
-		if level >= slog.LevelWarn && !answered(err) {
-			attrs = append(attrs, slog.String("error", cut(call.Credential.Scrub(err.Error()), maxLogged)))
-		}
-	}
-	c.log.LogAttrs(ctx, level, "call", attrs...)
 	return st.Err()
 }

@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/netip"
 	"net/url"
 	"os"
 	"strconv"
 	"time"
+
+	oteltrace "go.opentelemetry.io/otel/trace"
 
 	"github.com/jobgate/jobgate/server/admission"
 	"github.com/jobgate/jobgate/server/spool"
@@ -73,6 +76,12 @@ type Config struct {
 	// Heartbeat is how often a follower of a quiet log hears so, at least a second apart; 0 is
 	// 30 seconds.
 	Heartbeat time.Duration
+	// Tracer makes the spans of calls; nil makes none.
+	Tracer oteltrace.Tracer
+	// AccessLog logs each call that has ended at info, not only those that failed.
+	AccessLog bool
+	// LogLevel is what the admin listener changes the level of the log by; nil lets it not.
+	LogLevel *slog.LevelVar
 	// Version is this build's own name for itself, as metrics and logs tell it.
 	Version string
 }

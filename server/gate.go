@@ -144,8 +144,8 @@ func (c *chain) audit(ctx context.Context, call *call, told outcome) {
 	if job, ok := call.req.(interface{ GetJobId() int64 }); ok {
 		attrs = append(attrs, slog.Int64("job_id", job.GetJobId()))
 	}
-	if id := call.Reply.Header["X-Request-Id"]; len(id) > 0 {
-		attrs = append(attrs, slog.String("upstream_request_id", cut(id[0], maxText)))
+	if id := call.Reply.Header["X-Request-Id"]; len(id) > 0 && isRequestID(id[0]) {
+		attrs = append(attrs, slog.String("upstream_request_id", id[0]))
 	}
 	if told.code != codes.OK {
 		attrs = append(attrs, slog.String("reason", told.reason), slog.String("message", told.message))

@@ -39,16 +39,17 @@ func httpFace(h *health.Server, api http.Handler) http.Handler {
 
 // adminFace is for those who run the gateway: health, metrics, profiles. It is kept
 // off the other listeners since it tells about all callers.
-func adminFace(h *health.Server, api *upstream.Client, version string, own ...prometheus.Collector) http.Handler {
+func adminFace(h *health.Server, api *upstream.Client, cfg *Config, log *slog.Logger, own ...prometheus.Collector) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo(version), driftCollector{})
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo(cfg.Version), driftCollector{})
 	registry.MustRegister(own...)
 	mux := http.NewServeMux()
 	mux.Handle("GET /healthz", healthz(h))
 	mux.Handle("GET /healthz/gitlab", gitlabHealthz(api))
 	mux.Handle("GET /quota", quotaView(api))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	logLevel(mux, cfg.LogLevel, log)
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)

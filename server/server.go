@@ -66,6 +66,7 @@ func New(cfg Config, api *upstream.Client, log *slog.Logger) (*Server, error) {
 	s.pool = pool
 	s.hub = live.NewHub(api, pool, live.Config{
 		Recheck: cfg.Recheck, Heartbeat: cmp.Or(cfg.Heartbeat, 30*time.Second),
+		Tracer:   cfg.Tracer,
 		Panicked: func(who upstream.Credential, why any) { logPanic(context.Background(), log, who, why) },
 	})
 	draining, drain := context.WithCancel(context.Background())
@@ -92,13 +93,14 @@ func New(cfg Config, api *upstream.Client, log *slog.Logger) (*Server, error) {
 	face, err := rest.New(rest.Config{
 		Channel: inside, Relay: c.relay(api), //nolint:bodyclose // Relay closes it
 		MaxBody: cmp.Or(cfg.MaxRequest, 4<<20), MaxHeader: cmp.Or(cfg.MaxHeader, 64<<10),
-		PublicURL: cfg.PublicURL, TrustedProxies: cfg.TrustedProxies,
+		PublicURL: cfg.PublicURL, TrustedProxies: cfg.TrustedProxies, Tracer: cfg.Tracer,
 	})
 	if err != nil {
 		return nil, err
 	}
 	s.http = httpServer(life, log, httpFace(s.health, face), cfg.HTTPTLS, cfg.MaxHeader)
-	s.admin = httpServer(life, log, adminFace(s.health, api, cfg.Version, cacheCollector{api}, guardCollector{api}, onceCollector{s.writes.store}, logCollector{traces.streams, pool, s.hub}), nil, cfg.MaxHeader)
+	s.admin = httpServer(life, log, adminFace(s.health, api, &s.cfg, log, cacheCollector{api}, guardCollector{api}, onceCollector{s.writes.store}, logCollector{traces.streams, pool, s.hub},
+		callCollector{&c.meters}, requestCollector{api}), nil, cfg.MaxHeader)
 	return s, nil
 }
 
@@ -175,7 +177,7 @@ const abortGrace = time.Second
 func (s *Server) stop() {
 	s.health.Shutdown()
 	s.drain()
-	s.log.Info("stopping", slog.Duration("at_most", s.cfg.ShutdownTimeout))
+	s.log.Info("stopping", slog.String("at_most", s.cfg.ShutdownTimeout.String()))
 	deadline, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownTimeout)
 	defer cancel()
 	web, giveUp := context.WithCancel(context.Background())

@@ -74,6 +74,7 @@ func (s *traceService) ReadTrace(req *jobgatev1.ReadTraceRequest, stream jobgate
 	buf := newChunk()
 	defer chunks.Put(buf)
 	r := &traceRead{traceService: s, req: req, job: job, stream: stream, buf: buf[:], place: newPlace(at)}
+	defer func() { r.told.tell(ctx, req) }()
 	if err := r.open(ctx, at); err != nil {
 		return err
 	}
@@ -128,6 +129,7 @@ type traceRead struct {
 	log    *upstream.TraceReader
 	buf    []byte
 	place  place
+	told   told
 }
 
 // open finds where to begin and opens the log there. A log that no longer has the
@@ -217,6 +219,7 @@ func (r *traceRead) copy() error {
 func (r *traceRead) sendChunk(data []byte) error {
 	chunk := &jobgatev1.TraceChunk{Offset: r.place.at.offset, Data: data}
 	r.place.advance(data)
+	r.told.bytes += int64(len(data))
 	return r.stream.Send(&jobgatev1.ReadTraceResponse{
 		Event:  &jobgatev1.ReadTraceResponse_Chunk{Chunk: chunk},
 		Cursor: r.place.cursor(),

@@ -22,6 +22,7 @@ func (s *traceService) follow(
 	ctx, cancel := s.untilDrained(stream.Context())
 	defer cancel()
 	r := &traceRead{traceService: s, req: req, job: job, stream: stream, place: newPlace(at)}
+	defer func() { r.told.tell(ctx, req) }()
 	if err := r.beginFollow(ctx, at); err != nil {
 		return err
 	}
@@ -144,6 +145,7 @@ func (f *traceFollow) chunk(data []byte) (done bool, err error) {
 	if limit == 0 {
 		if sent, err := f.sendShared(data); sent {
 			f.delivered += int64(len(data))
+			f.told.bytes += int64(len(data))
 			return false, err
 		}
 	}

@@ -93,6 +93,7 @@ func (r *traceRead) before(ctx context.Context, offset, n int64) ([]byte, error)
 
 // anew tells that the log begins anew.
 func (r *traceRead) anew(why jobgatev1.TraceResetReason) error {
+	r.told.resets++
 	r.place = newPlace(cursor{instance: r.instance, job: r.req.GetJobId(), known: true})
 	return r.stream.Send(&jobgatev1.ReadTraceResponse{
 		Event:  &jobgatev1.ReadTraceResponse_Reset_{Reset_: &jobgatev1.TraceReset{Reason: why}},

@@ -3,6 +3,7 @@ package upstream
 import (
 	"context"
 	"encoding/binary"
+	"encoding/hex"
 	"hash/maphash"
 	"net/http"
 	"time"
@@ -22,6 +23,13 @@ func quotaOf(c Credential) (name [32]byte) {
 	return name
 }
 
+// Name is by which c goes in logs and views: eight digits of a digest that is another one
+// after each start, and tells nothing of c.
+func (c Credential) Name() string {
+	name := quotaOf(c)
+	return hex.EncodeToString(name[:4])
+}
+
 // admit waits until GitLab's quota, as far as it is known, lets r be sent, before the time
 // that GitLab has for its answer begins. The leave is for the next attempt.
 func (c *Client) admit(ctx context.Context, r *request) error {
@@ -39,7 +47,11 @@ func (c *Client) admit(ctx context.Context, r *request) error {
 	if _, ok := within.Deadline(); !ok && asked.Class != quota.Poll { // somebody waits, and is not to wait for ever
 		within = hurried{ctx, time.Now().Add(max(c.timeout, 2*c.idle))}
 	}
+	begun := time.Now()
 	ticket, err := c.guard.quota.Wait(within, asked)
+	waited := time.Since(begun)
+	c.requests.quota.Observe(waited)
+	r.quotaWaited += waited
 	if err != nil {
 		return r.notPassed(ctx, ctx, err)
 	}

@@ -28,6 +28,8 @@ type Client struct {
 	refusals  refusals
 	finished  finished
 	keys      *keyMaker
+	requests  requests
+	spans     spans
 	userAgent []string
 
 	slices       partMemory // `byte_offset` and `byte_limit`
@@ -157,7 +159,13 @@ func New(base string, opts ...Option) (*Client, error) {
 	if c.innermost == nil {
 		c.innermost, c.provable = c.connections(), true
 	}
-	c.unmoved = chain(c.innermost, // innermost first
+	innermost := c.innermost
+	if c.spans.tracer != nil {
+		c.spans.asServer(where)
+		c.flights.traced = true
+		innermost = c.spans.layer()(innermost)
+	}
+	c.unmoved = chain(innermost, // innermost first
 		decode(),    // gzip, should GitLab's front end send it unasked
 		authorize(), // the caller's credential and headers, from the context
 	)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"sync"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // flights are the reads that are under way, by all that is sent for them. Equal ones share
@@ -16,6 +18,8 @@ type flights struct {
 	mu    sync.Mutex
 	byKey map[frameKey]*flight
 	saved uint64 // reads that another one's call has answered
+
+	traced bool // those who join tell whose call it was
 }
 
 // flight is one call to GitLab, and those who wait for it.
@@ -26,6 +30,7 @@ type flight struct {
 	done    chan struct{} // made for the first who joins
 	answer  fetched       // once it is over
 	failed  bool          // it panicked, in the goroutine of the one who began it
+	span    trace.SpanContext
 }
 
 // fetched is how a read came out.
@@ -47,6 +52,9 @@ func (f *flights) share(
 	if fl == nil {
 		own, cancel := flightContext(ctx)
 		fl = &flight{cancel: cancel, waiting: 1}
+		if f.traced {
+			fl.span = trace.SpanContextFromContext(ctx)
+		}
 		if f.byKey == nil {
 			f.byKey = map[frameKey]*flight{}
 		}
@@ -62,6 +70,7 @@ func (f *flights) share(
 	f.saved++
 	done := fl.done
 	f.mu.Unlock()
+	linkTo(ctx, fl.span)
 	select {
 	case <-done:
 		return fl.take()

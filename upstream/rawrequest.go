@@ -10,8 +10,8 @@ import (
 func (c *Client) rawRequest(raw Raw) (*request, error) {
 	r := &request{
 		op:      op{what: "relay " + raw.Method + " " + printable(raw.Path, 256)},
-		relayed: true,
-		method:  raw.Method, query: query(raw.Query), body: raw.Body, contentType: raw.ContentType, accept: raw.Accept,
+		relayed: true, route: raw.Route,
+		method: raw.Method, query: query(raw.Query), body: raw.Body, contentType: raw.ContentType, accept: raw.Accept,
 	}
 	path, err := url.PathUnescape(raw.Path)
 	switch {

@@ -15,6 +15,7 @@ type Raw struct {
 	ContentType string // of the body, "" for none
 	Body        []byte // nil for none
 	Accept      string // "" is application/json, as for typed calls
+	Route       string // that the path is one of, for spans: "/api/v4/projects/{project}/jobs"; "" if not known
 }
 
 // Relay sends raw, a write once, and calls answer with GitLab's answer, whatever its status: also a

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
 	"github.com/jobgate/jobgate/upstream/quota"
@@ -32,8 +33,12 @@ type request struct {
 	span        string        // the bytes to send alone, as header Range; "" for all
 	ticket      *quota.Ticket // to send it once, nil for none
 	tries       *retry.Call   // nil before it was sent
+	sent        int           // how often it was
+	route       string        // of a relayed one, without what callers have written; "" if not known
 	maxError    int           // bytes of an answer that an error holds; set when it is sent
 	validator   string        // the ETag of the answer that is not to be sent again, "" for none
+
+	slotsWaited, quotaWaited time.Duration // for the next attempt
 }
 
 func (r *request) isWrite() bool {

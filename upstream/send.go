@@ -87,11 +87,18 @@ func (c *Client) attempt(ctx, caller context.Context, r *request, by http.RoundT
 	if ticket != nil {
 		defer ticket.Unsent() // unless something else is known by then
 	}
+	begun := time.Now()
 	pass, err := c.guard.enter(ctx, r)
+	r.slotsWaited = time.Since(begun)
+	c.requests.slots.Observe(r.slotsWaited)
 	if err != nil {
 		return nil, r.notPassed(ctx, caller, err)
 	}
-	resp, err := by.RoundTrip(c.build(watched, r))
+	begun = time.Now()
+	resp, err := by.RoundTrip(c.build(c.spans.noting(watched, r), r))
+	c.requests.note(r.lane(), resp, time.Since(begun))
+	r.sent++
+	r.quotaWaited = 0
 	if err != nil {
 		pass.failed(ctx, err)
 		err := c.notAnswered(ctx, caller, r, &sent, err)

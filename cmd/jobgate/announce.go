@@ -12,15 +12,15 @@ import (
 	"github.com/jobgate/jobgate/upstream/sandbox"
 )
 
-// logger is the gateway's log, on w.
-func (c *serveCmd) logger(w io.Writer) *slog.Logger {
-	var level slog.Level
+// logger is the gateway's log, on w, and what changes its level.
+func (c *serveCmd) logger(w io.Writer) (*slog.Logger, *slog.LevelVar) {
+	level := new(slog.LevelVar)
 	_ = level.UnmarshalText([]byte(c.LogLevel)) // one of the flag's enum
 	options := &slog.HandlerOptions{Level: level}
 	if c.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
+		return slog.New(slog.NewJSONHandler(w, options)), level
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	return slog.New(slog.NewTextHandler(w, options)), level
 }
 
 // announce says where everything is, once the sockets are open: one log line, and for

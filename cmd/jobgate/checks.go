@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/jobgate/jobgate/server"
+	"github.com/jobgate/jobgate/server/tracing"
 )
 
 // checks collects what is wrong with the settings of serve, each with where it came from.
@@ -52,14 +54,15 @@ type joined interface {
 }
 
 // check tells all that is wrong with the settings before anything is opened.
-func (c *serveCmd) check(s *settings, log *slog.Logger) (server.Config, *listening, *files, error) {
+func (c *serveCmd) check(s *settings, log *slog.Logger) (server.Config, *listening, *files, tracing.Settings, error) {
 	k := &checks{s: s, told: map[string]bool{}}
 	k.errs = append(k.errs, c.checkGitlab(s))
 	c.checkUpstream(k)
 	f := c.readFiles(k, log)
 	l, err := c.listening(k, f)
 	proxies, errProxies := c.trustedProxies(s)
-	k.errs = append(k.errs, err, errProxies)
+	traced, errTraced := tracing.Read(os.Getenv)
+	k.errs = append(k.errs, err, errProxies, errTraced)
 	config := server.Config{
 		GRPCTLS: l.grpc.tls, HTTPTLS: l.http.tls, Gate: f.gate, ReadOnly: c.ReadOnly,
 		PublicURL: strings.TrimSuffix(c.PublicURL, "/"), TrustedProxies: proxies,
@@ -73,7 +76,7 @@ func (c *serveCmd) check(s *settings, log *slog.Logger) (server.Config, *listeni
 		MaxConnectionAge: c.MaxConnectionAge, RequestIDWindow: c.RequestIDWindow,
 		MaxRequest: int64(c.MaxRequest), MaxHeader: int64(c.MaxHeader),
 		MaxCalls: c.MaxCalls, DefaultDeadline: c.DefaultDeadline, MaxDeadline: c.MaxDeadline,
-		ShutdownTimeout: c.ShutdownTimeout, Version: buildVersion(),
+		ShutdownTimeout: c.ShutdownTimeout, AccessLog: c.AccessLog, Version: buildVersion(),
 	}
 	c.checkZeros(k)
 	k.must(c.MaxConnectionAge == 0 || c.MaxConnectionAge >= time.Second, "max-connection-age", "must be 0s, or at least 1s")
@@ -85,7 +88,7 @@ func (c *serveCmd) check(s *settings, log *slog.Logger) (server.Config, *listeni
 	k.must(c.MaxConnectionIdle == 0 || c.MaxConnectionIdle >= time.Second, "max-connection-idle", "must be 0s, or at least 1s")
 	k.must(c.ReloadInterval == 0 || c.ReloadInterval >= time.Second, "reload-interval", "must be 0s, or at least 1s")
 	k.config(config.Validate())
-	return config, l, f, errors.Join(k.errs...)
+	return config, l, f, traced, errors.Join(k.errs...)
 }
 
 // checkZeros refuses 0 where server.Config takes it for a default: nobody who writes it
@@ -128,7 +131,7 @@ func (c *serveCmd) checkUpstream(k *checks) {
 }
 
 // warnIdle tells of settings that somebody has chosen and that have no effect beside others.
-func (c *serveCmd) warnIdle(ctx context.Context, log *slog.Logger, s *settings, config server.Config) {
+func (c *serveCmd) warnIdle(ctx context.Context, log *slog.Logger, s *settings, config server.Config, traced tracing.Settings) {
 	noHTTP := s.name("http-addr") + " is empty"
 	noSandbox := s.name("upstream") + " is given"
 	for _, one := range []struct {
@@ -143,6 +146,7 @@ func (c *serveCmd) warnIdle(ctx context.Context, log *slog.Logger, s *settings, 
 		{"sandbox-clock", !c.Sandbox, noSandbox},
 		{"spool-dir", c.SpoolDisk == 0 && c.SpoolDir != "", s.name("spool-disk") + " is 0"},
 		{"client-cert", c.GRPCClientCA == "" && c.HTTPClientCA == "", "there is neither --grpc-client-ca nor --http-client-ca"},
+		{"trace-propagate-upstream", c.TracePropagateUpstream && !traced.On(), "no OTEL_ variable turns traces on"},
 		{"tls-min-version", config.GRPCTLS == nil && config.HTTPTLS == nil, "there is neither --grpc-cert nor --http-cert"},
 	} {
 		if one.idle && s.given[one.flag] {

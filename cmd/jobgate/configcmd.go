@@ -34,7 +34,7 @@ Examples:
 
 // Run checks.
 func (c *configCheckCmd) Run(p *process, s *settings) error {
-	_, _, files, err := c.check(s, slog.New(slog.DiscardHandler))
+	_, _, files, _, err := c.check(s, slog.New(slog.DiscardHandler))
 	files.closeAll()
 	if err != nil {
 		return refused(err)

@@ -10,6 +10,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/jobgate/jobgate/server"
+	"github.com/jobgate/jobgate/server/tracing"
 	"github.com/jobgate/jobgate/upstream"
 )
 
@@ -84,8 +85,11 @@ type serveCmd struct {
 
 	ReloadInterval  time.Duration `group:"operation" placeholder:"DURATION" default:"10s" help:"How often certificates, keys, the token and the policy are looked at for changes; SIGHUP reads them at once. 0s is only then."`
 	ShutdownTimeout time.Duration `group:"operation" placeholder:"DURATION" default:"20s" help:"How long calls in progress may go on after SIGTERM."`
-	LogLevel        string        `group:"operation" placeholder:"debug|info|warn|error" enum:"debug,info,warn,error" default:"info" help:"Least severe log lines that are written, to standard error."`
+	LogLevel        string        `group:"operation" placeholder:"debug|info|warn|error" enum:"debug,info,warn,error" default:"info" help:"Least severe log lines that are written, to standard error; can be changed with PUT /log/level on the admin listener."`
 	LogFormat       string        `group:"operation" placeholder:"text|json" enum:"text,json" default:"text" help:"Form of the log lines."`
+	AccessLog       bool          `group:"operation" help:"Log each call that has ended, also with success, at info: who, what, how it ended, how long it took. Never what was asked or answered."`
+
+	TracePropagateUpstream bool `group:"operation" help:"Send the context of a trace to GitLab too (traceparent, tracestate), so that its spans become part of the trace. Off unless GitLab is yours: it tells who has called whom, and lets callers choose what GitLab records."`
 
 	Sandbox      bool   `group:"sandbox" help:"Serve the built-in sandbox, a small GitLab. Either this or --upstream."`
 	SandboxSeed  uint64 `group:"sandbox" placeholder:"NUMBER" default:"1" help:"Seed of the sandbox's names and numbers."`
@@ -112,6 +116,14 @@ A configuration file:
     http-addr: ""            # off
     upstream-max-body: 64MiB
     trusted-proxies: [10.0.0.0/8, 192.0.2.1]
+
+Traces (OpenTelemetry, by OTLP) are on if OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
+says where to, or OTEL_TRACES_EXPORTER is otlp or console. OTEL_EXPORTER_OTLP_PROTOCOL is http/protobuf or
+grpc; OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG, OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES,
+OTEL_SDK_DISABLED and those for headers, time-outs and certificates are as OpenTelemetry specifies them:
+
+    OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 OTEL_TRACES_SAMPLER=parentbased_traceidratio \
+        OTEL_TRACES_SAMPLER_ARG=0.01 jobgate serve --upstream https://gitlab.example.com
 
 Files of certificates, keys, tokens and rules are read again when they change, and on SIGHUP; a bad one is refused, and what was loaded stays in use.
 SIGTERM and SIGINT drain the calls in progress, then exit with 0; a second one exits at once.`
@@ -140,15 +152,22 @@ func (c *serveCmd) BeforeResolve(kctx *kong.Context, s *settings) error {
 
 // Run serves until ctx ends.
 func (c *serveCmd) Run(ctx context.Context, p *process, s *settings) error {
-	log := c.logger(p.stderr)
-	config, listening, files, err := c.check(s, log) //nolint:contextcheck // keys are read on, until files are closed
+	log, level := c.logger(p.stderr)
+	config, listening, files, traced, err := c.check(s, log) //nolint:contextcheck // keys are read on, until files are closed
 	defer files.closeAll()
 	if err != nil {
 		return refused(err)
 	}
 	beside := limitCollections()
+	config.LogLevel = level
 	takeStandardLog(log)
-	c.warnIdle(ctx, log, s, config)
+	c.warnIdle(ctx, log, s, config, traced)
+	traces, err := tracing.Start(ctx, traced, config.Version, log, p.stdout)
+	if err != nil {
+		return refused(err)
+	}
+	defer traces.Stop() //nolint:contextcheck // ctx has ended; it has a time of its own
+	config.Tracer = traces.Tracer()
 	listeners, err := listening.open(ctx)
 	if err != nil {
 		return err
@@ -166,6 +185,7 @@ func (c *serveCmd) Run(ctx context.Context, p *process, s *settings) error {
 		upstream.WithCache(int64(c.UpstreamCache)),
 		upstream.WithNegativeCache(c.UpstreamNegativeCache), upstream.WithFinishedJobs(c.UpstreamFinishedJobs),
 		upstream.WithAttempts(c.UpstreamAttempts), upstream.WithConcurrency(c.UpstreamCalls), upstream.WithCircuit(c.UpstreamCircuit), upstream.WithQuota(c.UpstreamQuota),
+		upstream.WithTracing(config.Tracer, c.TracePropagateUpstream),
 		upstream.WithUserAgent("jobgate/"+config.Version))...)
 	if err != nil {
 		return refused(fmt.Errorf("%s: %w", s.name("upstream"), err))

@@ -16,6 +16,9 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel/exporters/stdout/stdouttrace"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/grpclog"
@@ -59,6 +62,7 @@ type cage struct {
 	t      *testing.T
 	parrot *parrot
 	log    written
+	spans  written
 	conn   *grpc.ClientConn
 	client *http.Client
 	web    string
@@ -76,14 +80,16 @@ func newCage(t *testing.T, opts ...upstream.Option) *cage {
 	c.parrot.mood.Store(moods[0])
 	front := httptest.NewServer(c.parrot)
 	front.Config.ErrorLog = stdlog.New(io.Discard, "", 0)
+	tracer := tracerTo(t, &c.spans)
 	opts = append([]upstream.Option{
+		upstream.WithTracing(tracer, true),
 		upstream.WithTransport(c.parrot), upstream.WithTimeout(60 * time.Millisecond), upstream.WithIdleTimeout(50 * time.Millisecond), upstream.WithAttempts(2),
 	}, opts...)
 	api, err := upstream.New(front.URL, opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := server.New(server.Config{SpoolMemory: 1 << 20, Recheck: 30 * time.Second, Version: "test", ShutdownTimeout: 50 * time.Millisecond}, api,
+	s, err := server.New(server.Config{SpoolMemory: 1 << 20, Recheck: 30 * time.Second, Version: "test", ShutdownTimeout: 50 * time.Millisecond, Tracer: tracer, AccessLog: true}, api,
 		slog.New(both{
 			slog.NewTextHandler(&c.log, &slog.HandlerOptions{Level: slog.LevelDebug - 4, AddSource: true}),
 			slog.NewJSONHandler(&c.log, &slog.HandlerOptions{Level: slog.LevelDebug - 4}),
@@ -123,6 +129,16 @@ func newCage(t *testing.T, opts ...upstream.Option) *cage {
 	})
 	t.Cleanup(c.stop)
 	return c
+}
+
+// tracerTo makes spans of everything, and writes all that they tell.
+func tracerTo(t *testing.T, w io.Writer) trace.Tracer {
+	t.Helper()
+	to, err := stdouttrace.New(stdouttrace.WithWriter(w))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sdktrace.NewTracerProvider(sdktrace.WithSyncer(to)).Tracer("test")
 }
 
 // both logs twice.
@@ -195,6 +211,11 @@ func (c *cage) look(where string) {
 		_, body := c.get(page)
 		secrets.none(c.t, where+", "+page, body, nothingKnown)
 	}
+	spans := c.spans.take()
+	if !bytes.Contains(spans, []byte("jobs/{job_id}")) {
+		c.t.Errorf("%s: there are no spans: %.300q", where, spans)
+	}
+	secrets.none(c.t, where+", the spans", spans, nothingKnown)
 	secrets.none(c.t, where+", the log", c.log.take(), nothingKnown)
 	secrets.none(c.t, where+", the log of gRPC", grpcLog.take(), knownOfGRPC)
 	secrets.none(c.t, where+", the log of net/http", stdLog.take(), knownOfHTTP)

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
 	"github.com/jobgate/jobgate/server/spool"
 	"github.com/jobgate/jobgate/upstream"
@@ -26,6 +28,8 @@ type Config struct {
 	Recheck time.Duration
 	// Heartbeat is how often a reader hears that nothing is new: 30 seconds by default.
 	Heartbeat time.Duration
+	// Tracer makes the spans of what is done for all readers of a log; nil makes none.
+	Tracer trace.Tracer
 	// Panicked, if set, hears of panics in goroutines that are no caller's, on behalf of whom
 	// GitLab was asked and with what they panicked. It runs while the stack is still there.
 	Panicked func(who upstream.Credential, why any)
@@ -84,7 +88,7 @@ type Who struct {
 // credential unless it was just now; its refusal, or that it cannot be asked, is the error,
 // an [*upstream.Error].
 func (h *Hub) Join(ctx context.Context, who Who, jobID, from int64, before Before) (*Reader, error) {
-	r := h.enter(who, jobID, from) //nolint:contextcheck // a log outlives who comes first
+	r := h.enter(ctx, who, jobID, from)
 	r.before = before
 	joined := false
 	defer func() {
@@ -102,24 +106,30 @@ func (h *Hub) Join(ctx context.Context, who Who, jobID, from int64, before Befor
 // enter finds or makes the log, and counts the reader in. One who wants more of its head
 // than is held gets another log, and so do those who come later: what was read for the
 // first ones is read twice, but nothing is read for each.
-func (h *Hub) enter(who Who, jobID, from int64) *Reader {
+func (h *Hub) enter(ctx context.Context, who Who, jobID, from int64) *Reader {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	base := from - overlap
 	if l := h.logs[jobID]; l != nil {
 		var r *Reader
 		if r, base = l.enter(who, from); r != nil {
+			l.shares(ctx)
 			return r
 		}
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, span := h.work(ctx)
+	ctx, cancel := context.WithCancel(ctx)
 	l := newLog(h, jobID, max(base, 0), cancel)
+	l.span = span
 	if h.cfg.Recheck > 0 {
 		h.takeKept(l)
 		h.logs[jobID] = l
 	}
 	r, _ := l.enter(who, from)
-	h.runs.Go(func() { l.fetch(ctx) })
+	h.runs.Go(func() {
+		defer span.End()
+		l.fetch(ctx)
+	})
 	h.runs.Go(func() { l.watch(ctx) })
 	return r
 }

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	jobgatev1 "github.com/jobgate/jobgate/gen/go/jobgate/v1"
 	"github.com/jobgate/jobgate/server/spool"
 )
@@ -17,6 +19,7 @@ type log struct {
 	hub    *Hub
 	job    int64
 	cancel context.CancelFunc // ends fetch and watch
+	span   trace.Span         // of what they do
 	again  chan struct{}      // the fetcher is to look at once
 
 	mu       sync.Mutex

@@ -169,7 +169,7 @@ func TestAnewWhileRead(t *testing.T) {
 	inWorld(t, options{recheck: minute}, func(t *testing.T, w *world) {
 		t.Helper()
 		w.set(func() { w.down = true })
-		r := w.hub.enter(token("a"), 7, 0)
+		r := w.hub.enter(t.Context(), token("a"), 7, 0)
 		later(time.Second)
 		f := &fetcher{log: r.log, pages: r.log.bytes}
 		r.log.rewrite(f.pages, rewritten)

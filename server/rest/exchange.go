@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/jobgate/jobgate/server/inproc"
 	"github.com/jobgate/jobgate/upstream"
 )
@@ -19,6 +21,9 @@ type exchange struct {
 	r    *http.Request
 	inproc.Caller
 
+	span   trace.Span      // nil for none
+	traced context.Context //nolint:containedctx // that of the request, with the span
+
 	match
 	path     string // escaped, below apiRoot
 	rawQuery string // but for credentials that were moved
@@ -27,6 +32,8 @@ type exchange struct {
 	bound    *bound
 
 	status   int     // of a success
+	sent     int     // what was written, 0 for nothing yet
+	broken   bool    // the answer is not whole
 	started  bool    // the header is written
 	follows  bool    // the answer is a log that is followed, or its events
 	gone     bool    // the caller takes no more
@@ -113,7 +120,11 @@ func (x *exchange) fitted() (ok bool) {
 
 // context is that of the calls that the request leads to.
 func (x *exchange) context() context.Context {
-	ctx := context.WithValue(x.r.Context(), exchangeKey{}, x)
+	ctx := x.r.Context()
+	if x.span != nil {
+		ctx = x.traced
+	}
+	ctx = context.WithValue(ctx, exchangeKey{}, x)
 	return inproc.WithCaller(ctx, &x.Caller)
 }
 
@@ -151,6 +162,6 @@ func (x *exchange) Write(p []byte) (int, error) {
 
 // start writes the header.
 func (x *exchange) start(status int) {
-	x.started = true
+	x.started, x.sent = true, status
 	x.w.WriteHeader(status)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/jobgate/jobgate/server/inproc"
 	"github.com/jobgate/jobgate/upstream"
@@ -25,6 +26,8 @@ type Config struct {
 	PublicURL string
 	// MaxBody bounds the bytes of a caller's body, and MaxHeader those of the header.
 	MaxBody, MaxHeader int64
+	// Tracer makes a span of each request; nil makes none.
+	Tracer trace.Tracer
 	// TrustedProxies may tell by X-Forwarded-Proto and X-Forwarded-Host what the caller
 	// asked for.
 	TrustedProxies []netip.Prefix
@@ -56,6 +59,10 @@ var reading = []string{http.MethodGet, http.MethodHead, http.MethodOptions}
 // ServeHTTP implements [http.Handler].
 func (f *Face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{face: f, w: w, r: r, rawQuery: r.URL.RawQuery}
+	if f.cfg.Tracer != nil {
+		x.begin()
+		defer x.end()
+	}
 	asked := r.URL.EscapedPath()
 	path := squeezed(asked)
 	below, ok := strings.CutPrefix(path, apiRoot)

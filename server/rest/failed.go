@@ -85,6 +85,7 @@ func (x *exchange) repeat(e *upstream.Error) {
 
 // breakOff ends an answer that is not whole, after what there is of it.
 func (x *exchange) breakOff() {
+	x.broken = true
 	_ = http.NewResponseController(x.w).Flush()
 	panic(http.ErrAbortHandler)
 }

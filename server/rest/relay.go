@@ -13,7 +13,7 @@ import (
 
 // relay sends the request to GitLab as it came, and GitLab's answer back.
 func (x *exchange) relay() {
-	raw := upstream.Raw{Method: x.r.Method, Path: x.path, Query: x.rawQuery, Body: x.body.bytes}
+	raw := upstream.Raw{Method: x.r.Method, Path: x.path, Query: x.rawQuery, Body: x.body.bytes, Route: x.template}
 	if len(x.r.Header["Content-Type"]) > 0 {
 		raw.ContentType = x.body.contentType
 	}

@@ -17,6 +17,7 @@ const apiRoot = "/api/v4"
 // route is one of GitLab's endpoints; contract section 7.
 type route struct {
 	method   string
+	template string
 	segments []string // below apiRoot; those in braces are parameters
 	fields   map[string]field
 	bridges  string // the word for a list of trigger jobs in the path
@@ -25,7 +26,10 @@ type route struct {
 }
 
 func get(path string, request protoreflect.ProtoMessage) *route {
-	return &route{method: http.MethodGet, segments: strings.Split(path, "/"), fields: fieldsOf(request), rpc: strings.TrimSuffix(string(request.ProtoReflect().Descriptor().Name()), "Request")}
+	return &route{
+		method: http.MethodGet, template: apiRoot + "/" + path, segments: strings.Split(path, "/"),
+		fields: fieldsOf(request), rpc: strings.TrimSuffix(string(request.ProtoReflect().Descriptor().Name()), "Request"),
+	}
 }
 
 func post(path string, request protoreflect.ProtoMessage) *route {
