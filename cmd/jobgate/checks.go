@@ -53,8 +53,16 @@ type joined interface {
 	Unwrap() []error
 }
 
+// checked is what serve runs with.
+type checked struct {
+	config    server.Config
+	listening *listening
+	files     *files // to be closed, also beside an error
+	traced    tracing.Settings
+}
+
 // check tells all that is wrong with the settings before anything is opened.
-func (c *serveCmd) check(s *settings, log *slog.Logger) (server.Config, *listening, *files, tracing.Settings, error) {
+func (c *serveCmd) check(s *settings, log *slog.Logger) (checked, error) {
 	k := &checks{s: s, told: map[string]bool{}}
 	k.errs = append(k.errs, c.checkGitlab(s))
 	c.checkUpstream(k)
@@ -88,7 +96,7 @@ func (c *serveCmd) check(s *settings, log *slog.Logger) (server.Config, *listeni
 	k.must(c.MaxConnectionIdle == 0 || c.MaxConnectionIdle >= time.Second, "max-connection-idle", "must be 0s, or at least 1s")
 	k.must(c.ReloadInterval == 0 || c.ReloadInterval >= time.Second, "reload-interval", "must be 0s, or at least 1s")
 	k.config(config.Validate())
-	return config, l, f, traced, errors.Join(k.errs...)
+	return checked{config, l, f, traced}, errors.Join(k.errs...)
 }
 
 // checkZeros refuses 0 where server.Config takes it for a default: nobody who writes it

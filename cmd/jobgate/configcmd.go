@@ -34,8 +34,8 @@ Examples:
 
 // Run checks.
 func (c *configCheckCmd) Run(p *process, s *settings) error {
-	_, _, files, _, err := c.check(s, slog.New(slog.DiscardHandler))
-	files.closeAll()
+	got, err := c.check(s, slog.New(slog.DiscardHandler))
+	got.files.closeAll()
 	if err != nil {
 		return refused(err)
 	}

@@ -153,11 +153,12 @@ func (c *serveCmd) BeforeResolve(kctx *kong.Context, s *settings) error {
 // Run serves until ctx ends.
 func (c *serveCmd) Run(ctx context.Context, p *process, s *settings) error {
 	log, level := c.logger(p.stderr)
-	config, listening, files, traced, err := c.check(s, log) //nolint:contextcheck // keys are read on, until files are closed
-	defer files.closeAll()
+	got, err := c.check(s, log) //nolint:contextcheck // keys are read on, until files are closed
+	defer got.files.closeAll()
 	if err != nil {
 		return refused(err)
 	}
+	config, traced := got.config, got.traced
 	beside := limitCollections()
 	config.LogLevel = level
 	takeStandardLog(log)
@@ -168,7 +169,7 @@ func (c *serveCmd) Run(ctx context.Context, p *process, s *settings) error {
 	}
 	defer traces.Stop() //nolint:contextcheck // ctx has ended; it has a time of its own
 	config.Tracer = traces.Tracer()
-	listeners, err := listening.open(ctx)
+	listeners, err := got.listening.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -177,7 +178,7 @@ func (c *serveCmd) Run(ctx context.Context, p *process, s *settings) error {
 		return err
 	}
 	defer closeSandbox()
-	api, err := upstream.New(base, append(files.upstream,
+	api, err := upstream.New(base, append(got.files.upstream,
 		upstream.WithTimeout(c.UpstreamTimeout),
 		upstream.WithIdleTimeout(c.UpstreamIdleTimeout),
 		upstream.WithMaxBody(int64(c.UpstreamMaxBody)), upstream.WithMaxHeader(int64(c.UpstreamMaxHeader)),
@@ -197,7 +198,7 @@ func (c *serveCmd) Run(ctx context.Context, p *process, s *settings) error {
 	}
 	beside(gateway.Held)
 	c.announce(ctx, log, p, listeners, base)
-	go files.watch(ctx, c.ReloadInterval, log)
+	go got.files.watch(ctx, c.ReloadInterval, log)
 	err = gateway.Run(ctx, listeners)
 	log.LogAttrs(context.WithoutCancel(ctx), slog.LevelInfo, "stopped", slog.Any("cause", context.Cause(ctx)))
 	return err
