@@ -92,6 +92,7 @@ soak: ## 10,000 events under followed logs, 10,000 writes with faults, an outage
 .PHONY: check-deploy
 check-deploy: ## check deploy/: chart, manifests, container file, proxies, unit, rules, and a replacement under load
 	go test -count=1 ./deploy/...
+	go test -count=1 -run TestRollingReplacement ./deploy/nginx -rolling.rounds 1
 	cd tools/deploycheck && go vet ./... && go test -count=1 ./...
 
 # The same source and the same Go make the same bytes, wherever and by whomever they are built:

@@ -56,6 +56,9 @@ func (l *callerLimit) count() (n int) {
 func (l *callerLimit) enter(call *upstream.Call) (leave func(), err error) {
 	who := owner{call.Credential, call.Identity}
 	who.credential.DPoP = ""
+	if call.Identity != "" { // the credential may be replaced meanwhile
+		who.credential = upstream.Credential{}
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.open[who] >= l.most {

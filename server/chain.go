@@ -78,7 +78,10 @@ func (c *chain) unary(
 		}
 		defer leave()
 	}
+	ctx, release := c.hold(ctx, call)
+	defer release()
 	resp, err = handler(ctx, req)
+	err = calledBack(ctx, call, err)
 	call.adopt(err)
 	if m, ok := resp.(proto.Message); ok && err == nil && call.Lease != nil && !inproc.Inside(ctx) {
 		resp = leased{m, call.Lease}
@@ -99,11 +102,7 @@ func (c *chain) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInf
 	s := &serverStream{ServerStream: ss, ctx: ctx, chain: c, call: call, release: func() {}}
 	defer func() { err = c.end(ctx, s.call, recover(), err) }()
 	defer func() { s.release() }()
-	if err = handler(srv, s); err != nil && s.call.about.who != nil {
-		if _, ok := gateOutcome(s.call, context.Cause(s.ctx)); ok {
-			err = context.Cause(s.ctx)
-		}
-	}
+	err = calledBack(s.ctx, s.call, handler(srv, s))
 	s.call.adopt(err)
 	s.head() //nolint:errcheck // of a stream that has ended without an event; what broke it is told
 	return err
@@ -167,10 +166,7 @@ func (s *serverStream) RecvMsg(m any) error {
 	if err != nil {
 		return err
 	}
-	if about := &s.call.about; about.who != nil {
-		ctx, s.release = s.chain.gate.Hold(ctx, about.who, about.method, about.project)
-	}
-	s.ctx = ctx
+	s.ctx, s.release = s.chain.hold(ctx, s.call)
 	return nil
 }
 

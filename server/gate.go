@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
@@ -65,7 +66,12 @@ func (c *chain) pass(ctx context.Context, call *call) error {
 		call.Credential = upstream.Credential{}
 		return errForOthers
 	}
-	who, err := c.gate.Admit(ctx, call.Credential, connection(ctx, call.caller))
+	shown := call.Credential
+	if call.caller != nil {
+		shown = call.caller.Shown // a face may make several calls for one request
+	}
+	who, err := c.gate.Admit(ctx, shown, connection(ctx, call.caller))
+	call.id = shown.Scrub(call.id)
 	call.Credential = c.gate.Credential() // whatever comes of it: what was shown goes nowhere
 	if err != nil {
 		return err
@@ -82,7 +88,30 @@ func (c *chain) pass(ctx context.Context, call *call) error {
 }
 
 // errForOthers is of a request whose parameters name somebody to act for.
-var errForOthers = &admission.StrangerError{Rule: "credentials, sudo and _method are not taken from parameters here, nor is a body that cannot be read"}
+var errForOthers = &admission.StrangerError{
+	Rule: "credentials, sudo, _method and ids are not taken from parameters here, nor is a body that cannot be read",
+}
+
+// hold is the context of a call that goes on only as long as the gate lets it. A write that
+// was let in is not called back: it may have been sent.
+func (c *chain) hold(ctx context.Context, call *call) (held context.Context, release func()) {
+	about := &call.about
+	if about.who == nil || about.write {
+		return ctx, func() {}
+	}
+	return c.gate.Hold(ctx, about.who, about.method, about.project)
+}
+
+// calledBack is why the gate has ended a call that failed, or else err.
+func calledBack(ctx context.Context, call *call, err error) error {
+	if err == nil || call.about.who == nil {
+		return err
+	}
+	if _, ok := gateOutcome(call, context.Cause(ctx)); ok {
+		return context.Cause(ctx)
+	}
+	return err
+}
 
 // connection is the TLS state of the connection that a call came by, nil for plaintext.
 func connection(ctx context.Context, caller *inproc.Caller) *tls.ConnectionState {
@@ -150,5 +179,7 @@ func (c *chain) audit(ctx context.Context, call *call, told outcome) {
 	if told.code != codes.OK {
 		attrs = append(attrs, slog.String("reason", told.reason), slog.String("message", told.message))
 	}
-	c.log.LogAttrs(ctx, slog.LevelInfo, "audit", attrs...)
+	line := slog.NewRecord(time.Now(), slog.LevelInfo, "audit", 0)
+	line.AddAttrs(attrs...)
+	_ = c.log.Handler().Handle(ctx, line) // whatever the level of the log
 }

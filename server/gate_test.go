@@ -90,18 +90,30 @@ func TestGateDecidesPerMethodAndProject(t *testing.T) {
 		{ada, "GET", "/projects/1/jobs?private_token=" + sandbox.TokenMaintainer, "", 401},
 		{ada, "GET", "/projects/1/jobs?private_token[]=x", "", 401},
 		{ada, "POST", "/projects/1/jobs/102/cancel?_method=GET", "", 401},
+		{ada, "GET", "/projects/1/jobs?id=2", "", 401},
+		{ada, "GET", "/projects/1/jobs?id[]=acme%2Fgadgets", "", 401},
+		{ada, "POST", "/projects/1/jobs/102/retry?job_id=103", "", 401},
+		{"", "GET", "/projects/1/jobs?access_token=" + ada[len("Bearer "):], "", 401},
+		{ada, "GET", "/projects/1/jobs/101/trace", "bytes=99999999-", 416},
 		{ada, "POST", "/projects/1/jobs/102/play.json", "", 403},
 		{ada, "PUT", "/projects/1/jobs/102/play", "", 403},
 	} {
-		got := send(t, w.url, c.method, c.path, c.body, "Authorization", c.who)
+		header := []string{"Authorization", c.who}
+		if strings.HasPrefix(c.body, "bytes=") {
+			header, c.body = append(header, "Range", c.body), ""
+		}
+		got := send(t, w.url, c.method, c.path, c.body, header...)
+		if c.status == 416 && got.header.Get("Content-Range") == "" {
+			t.Errorf("%s: the size is not told", c.path)
+		}
 		if got.status != c.status {
 			t.Errorf("%s %s: %d %.200s, want %d", c.method, c.path, got.status, got.body, c.status)
 		}
-		if asked := w.take(); (len(asked) > 0) != (c.status/100 == 2 || c.status == 400) {
+		if asked := w.take(); (len(asked) > 0) != (c.status/100 == 2 || c.status == 400 || c.status == 416) {
 			t.Errorf("%s %s: GitLab was asked %d times", c.method, c.path, len(asked))
 		}
 	}
-	if text := w.log.String(); strings.Count(text, "msg=audit") != 12 || !strings.Contains(text, "rule=deployer") || !strings.Contains(text, "caller=jwt:ada") {
+	if text := w.log.String(); strings.Count(text, "msg=audit") != 13 || !strings.Contains(text, "rule=deployer") || !strings.Contains(text, "caller=jwt:ada") {
 		t.Errorf("%d audit lines", strings.Count(text, "msg=audit"))
 	}
 }
@@ -125,6 +137,26 @@ func TestGateKeepsCallersApart(t *testing.T) {
 	asked := w.take()
 	if len(asked) != 1 || asked[0].Method != http.MethodPost {
 		t.Errorf("the write of another caller was answered by %d requests", len(asked))
+	}
+}
+
+// TestGateTokenIsReplaced proves that a write is done once also if the gateway's token is
+// another one by the time of the repeat.
+func TestGateTokenIsReplaced(t *testing.T) {
+	w := newGated(t, nil, readers+deployer)
+	ctx := with(t, "authorization", "Bearer "+w.token("ada", time.Hour))
+	retry := func() *jobgatev1.Job {
+		t.Helper()
+		job, err := w.jobs.RetryJob(ctx, &jobgatev1.RetryJobRequest{Project: "1", JobId: 102, RequestId: "x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return job
+	}
+	first := retry()
+	w.replaceToken(sandbox.TokenAdmin)
+	if again := retry(); again.GetId() != first.GetId() {
+		t.Errorf("done as %d, and again as %d", first.GetId(), again.GetId())
 	}
 }
 

@@ -31,6 +31,8 @@ type gated struct {
 	t      *testing.T
 	signer jose.Signer
 	gate   *admission.Gate
+	secret *admission.TokenFile
+	held   string // the file of the token
 	rules  string // the file
 
 	mu    sync.Mutex
@@ -61,7 +63,9 @@ func newGated(t *testing.T, gitlab http.Handler, rules string) *gated {
 		t.Fatal(err)
 	}
 	t.Cleanup(verifier.Close)
-	token, err := admission.NewTokenFile(w.file("token", ownToken+"\n"))
+	w.held = w.file("token", ownToken+"\n")
+	token, err := admission.NewTokenFile(w.held)
+	w.secret = token
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,6 +120,17 @@ func (w *gated) token(name string, d time.Duration) string {
 		w.t.Fatal(err)
 	}
 	return text
+}
+
+// replaceToken gives the gateway another token.
+func (w *gated) replaceToken(token string) {
+	w.t.Helper()
+	if err := os.WriteFile(w.held, []byte(token), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	if changed, err := w.secret.Reload(); !changed || err != nil {
+		w.t.Fatalf("changed %v, %v", changed, err)
+	}
 }
 
 // take are the requests that GitLab has had since it was called before. Each must be the

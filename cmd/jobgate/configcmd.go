@@ -110,14 +110,19 @@ func shown(target reflect.Value) any {
 	}
 }
 
-// withoutUser takes what may be a password out of a URL.
+// withoutUser takes what may be a secret out of a URL: user, password and query.
 func withoutUser(text string) string {
 	u, err := url.Parse(text)
-	if err != nil || u.User == nil {
+	if err != nil || u.User == nil && u.RawQuery == "" {
 		return text
 	}
-	u.User = url.User("…")
-	return u.Redacted()
+	if u.User != nil {
+		u.User = url.User("…")
+	}
+	if u.RawQuery != "" {
+		u.RawQuery = "…"
+	}
+	return u.String()
 }
 
 // configSchemaCmd describes the file.

@@ -102,9 +102,12 @@ func (c *serveCmd) readGate(k *checks, f *files, log *slog.Logger) {
 	token, errToken := admission.NewTokenFile(c.UpstreamTokenFile)
 	rules, errPolicy := policy.NewStore(c.Policy)
 	verifier, errKeys := c.verifier(log)
-	for flag, err := range map[string]error{"upstream-token-file": errToken, "policy": errPolicy, "jwt-keys": errKeys} {
-		if err != nil {
-			k.must(false, flag, err.Error())
+	for _, read := range []struct {
+		flag string
+		err  error
+	}{{"upstream-token-file", errToken}, {"policy", errPolicy}, {"jwt-keys", errKeys}} {
+		if read.err != nil {
+			k.must(false, read.flag, read.err.Error())
 		}
 	}
 	if verifier != nil {
@@ -115,7 +118,7 @@ func (c *serveCmd) readGate(k *checks, f *files, log *slog.Logger) {
 	}
 	f.gate = admission.New(token, verifier, rules)
 	f.reloaders = append(f.reloaders, token, f.gate)
-	if verifier != nil && !strings.HasPrefix(c.JWTKeys, "http") {
+	if verifier != nil && !strings.Contains(c.JWTKeys, "://") {
 		f.reloaders = append(f.reloaders, verifier)
 	}
 	f.upstream = append(f.upstream, upstream.WithMovedProjects(false)) // the policy judges what is asked for

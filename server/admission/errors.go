@@ -30,5 +30,5 @@ func (e *DeniedError) Error() string {
 	return "rule " + e.Rule + " of the policy denies this: " + e.Why
 }
 
-// ErrExpired ends a stream whose caller's bearer token has expired.
-var ErrExpired = errors.New("the bearer token of the caller has expired")
+// ErrExpired ends a stream whose caller's bearer token, or certificate, has expired.
+var ErrExpired = errors.New("the bearer token or client certificate of the caller has expired")

@@ -29,11 +29,18 @@ func New(token *TokenFile, tokens *identity.Verifier, rules *policy.Store) *Gate
 type Caller struct {
 	names   []string
 	claims  map[string]any
-	expires time.Time // zero: not by itself
+	expires time.Time // of token or certificate; zero: not by itself
 }
 
-// Name is how a caller is named in logs, and kept apart from others: all his names.
-func (c *Caller) Name() string { return strings.Join(c.names, " ") }
+// Name is how a caller is named in logs, and kept apart from others: all his names, with a
+// blank between. Blanks in them are escaped, so that no two callers have the same.
+func (c *Caller) Name() string {
+	names := make([]string, len(c.names))
+	for i, name := range c.names {
+		names[i] = strings.NewReplacer("%", "%25", " ", "%20").Replace(name)
+	}
+	return strings.Join(names, " ")
+}
 
 // Credential is what GitLab is asked with.
 func (g *Gate) Credential() upstream.Credential { return g.token.Credential() }
@@ -45,9 +52,11 @@ func (g *Gate) Admit(ctx context.Context, shown upstream.Credential, connection 
 	if shown.PrivateToken != "" || shown.JobToken != "" || shown.Sudo != "" || shown.DPoP != "" {
 		return nil, &StrangerError{"private-token, job-token, sudo and dpop are not taken here: the gateway has a token of its own, and knows callers by certificate or bearer token"}
 	}
-	c := &Caller{names: certs.Names(connection)}
+	c := &Caller{names: certs.Names(connection), expires: certs.Until(connection)}
 	scheme, token, _ := strings.Cut(shown.Authorization, " ")
 	switch {
+	case !c.expires.IsZero() && !time.Now().Before(c.expires):
+		return nil, &StrangerError{"the client certificate has expired"}
 	case shown.Authorization == "" && len(c.names) == 0:
 		return nil, &StrangerError{"a client certificate with a name, or a bearer token, is needed"}
 	case shown.Authorization == "":
@@ -62,7 +71,10 @@ func (g *Gate) Admit(ctx context.Context, shown upstream.Credential, connection 
 		return nil, err
 	}
 	c.names = append(c.names, who.Name)
-	c.claims, c.expires = who.Claims, who.Expires
+	c.claims = who.Claims
+	if c.expires.IsZero() || who.Expires.Before(c.expires) {
+		c.expires = who.Expires
+	}
 	return c, nil
 }
 

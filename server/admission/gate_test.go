@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -99,7 +100,7 @@ func connectionOf(t *testing.T, uri string, names ...string) *tls.ConnectionStat
 	if err != nil {
 		t.Fatal(err)
 	}
-	leaf := &x509.Certificate{URIs: []*url.URL{u}, DNSNames: names}
+	leaf := &x509.Certificate{URIs: []*url.URL{u}, DNSNames: names, NotAfter: time.Now().Add(time.Hour)}
 	return &tls.ConnectionState{VerifiedChains: [][]*x509.Certificate{{leaf}}, PeerCertificates: []*x509.Certificate{leaf}}
 }
 
@@ -124,6 +125,8 @@ const rule = "  - {name: one, callers: ['uri:spiffe://example.org/one'], methods
 func TestCertificates(t *testing.T) {
 	g, _ := gateOf(t, rule)
 	verified := connectionOf(t, "spiffe://example.org/one", "One.Example.org")
+	expired := connectionOf(t, "spiffe://example.org/one")
+	expired.VerifiedChains[0][0].NotAfter = time.Now().Add(-time.Second)
 	shownOnly := &tls.ConnectionState{PeerCertificates: verified.PeerCertificates}
 	for name, c := range map[string]struct {
 		shown      upstream.Credential
@@ -131,6 +134,7 @@ func TestCertificates(t *testing.T) {
 		want       string
 	}{
 		"verified":      {upstream.Credential{}, verified, "uri:spiffe://example.org/one dns:one.example.org"},
+		"expired":       {upstream.Credential{}, expired, ""},
 		"only shown":    {upstream.Credential{}, shownOnly, ""},
 		"plaintext":     {upstream.Credential{}, nil, ""},
 		"and a bearer":  {upstream.Credential{Authorization: "Bearer x"}, verified, ""},

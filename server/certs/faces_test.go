@@ -43,7 +43,7 @@ func (f *face) replaced(t *testing.T, call func(*tls.Config) (serial int64, name
 	expect := func(config *tls.Config, want int64) {
 		t.Helper()
 		serial, names, err := call(config)
-		if err != nil || serial != want || !slices.Equal(names, []string{"uri:spiffe://test/one", "dns:gateway.test"}) {
+		if err != nil || serial != want || !slices.Equal(names, []string{"uri:spiffe://test/one", "dns:gateway.test", "ip:127.0.0.1"}) {
 			t.Errorf("serial %d, names %q, %v; want %d", serial, names, err, want)
 		}
 	}

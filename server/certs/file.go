@@ -24,6 +24,7 @@ const forOthers fs.FileMode = 0o037
 type file struct {
 	path   string
 	secret bool // a private key: not for others
+	rules  bool // what others must not change
 }
 
 // read returns the content of f. Links are followed.
@@ -45,6 +46,9 @@ func (f file) read() ([]byte, error) {
 	}
 	if mode := info.Mode().Perm(); f.secret && mode&forOthers != 0 && runtime.GOOS != "windows" {
 		return nil, fmt.Errorf("%s: mode %#o lets others at the secret: 0640 is the most that it may have", f.path, mode)
+	}
+	if mode := info.Mode().Perm(); f.rules && mode&0o002 != 0 && runtime.GOOS != "windows" {
+		return nil, fmt.Errorf("%s: mode %#o lets others change it", f.path, mode)
 	}
 	text, err := io.ReadAll(io.LimitReader(opened, maxFile+1))
 	if err != nil {
@@ -120,3 +124,7 @@ func (s sight) settled(now time.Time) bool {
 // ReadSecret reads a file that holds a secret, of at most a MiB. It is refused if others can
 // read it: 0640 is the most that its mode may be.
 func ReadSecret(path string) ([]byte, error) { return file{path: path, secret: true}.read() }
+
+// ReadRules reads a file that trust hangs on, of at most a MiB. It is refused if it is no
+// regular file, or others can write it.
+func ReadRules(path string) ([]byte, error) { return file{path: path, rules: true}.read() }

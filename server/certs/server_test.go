@@ -147,7 +147,7 @@ func TestOptionalCertificate(t *testing.T) {
 		t.Errorf("none: %q, %v", Names(&state), err)
 	}
 	client.Certificates = []tls.Certificate{ca.issue(7, func(c *x509.Certificate) { c.DNSNames = []string{"One.Test"} }).pair(t)}
-	want := []string{"uri:spiffe://test/one", "dns:one.test"}
+	want := []string{"uri:spiffe://test/one", "dns:one.test", "ip:127.0.0.1"}
 	if state, _, err := handshake(server, client); err != nil || !slices.Equal(Names(&state), want) {
 		t.Errorf("one: %q, %v; want %q", Names(&state), err, want)
 	}

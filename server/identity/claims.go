@@ -137,7 +137,9 @@ func keep(claims map[string]json.RawMessage) (map[string]any, *Error) {
 		if values += len(members); values > maxValues {
 			return nil, tooMany
 		}
-		kept[name] = texts(members)
+		if list, ok := texts(members); ok {
+			kept[name] = list
+		}
 	}
 	return kept, nil
 }
@@ -158,16 +160,19 @@ func scalar(raw json.RawMessage) any {
 	return nil
 }
 
-// texts are the members of a list that can be compared, as texts.
-func texts(members []json.RawMessage) []string {
-	list := make([]string, 0, len(members))
+// texts are the members of a list, as texts. It is not ok if one cannot be compared: nobody
+// could prove that it is not what a rule denies.
+func texts(members []json.RawMessage) (list []string, ok bool) {
+	list = make([]string, 0, len(members))
 	for _, raw := range members {
 		switch value := scalar(raw).(type) {
 		case string:
 			list = append(list, value)
 		case bool:
 			list = append(list, strconv.FormatBool(value))
+		default:
+			return nil, false
 		}
 	}
-	return list
+	return list, true
 }

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,9 +9,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
+
+	"github.com/jobgate/jobgate/server/certs"
 )
 
 // Bounds of a fetch.
@@ -91,12 +93,11 @@ func loopback(host string) bool {
 // load reads the text of the set, which takes fetchTimeout at most.
 func (s *source) load(ctx context.Context) ([]byte, error) {
 	if s.url == "" {
-		file, err := os.Open(s.path)
+		text, err := certs.ReadRules(s.path)
 		if err != nil {
 			return nil, err
 		}
-		defer func() { _ = file.Close() }()
-		return bounded(file)
+		return bounded(bytes.NewReader(text))
 	}
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()

@@ -52,7 +52,7 @@ func TestCaller(t *testing.T) {
 	expires := time.Now().Add(time.Hour).Truncate(time.Second)
 	token := good(map[string]any{
 		"sub": "project_path:acme/app:ref_type:branch:ref:main", "aud": []string{"other", audience}, "exp": expires.Unix(),
-		"project_path": "acme/app", "ref_protected": "true", "admin": false, "user_id": 42, "ratio": 1.5, "groups": []any{"ops", "dev", 7, true, nil, map[string]any{}},
+		"project_path": "acme/app", "ref_protected": "true", "admin": false, "user_id": 42, "ratio": 1.5, "groups": []any{"ops", "dev", 7, true}, "nested": []any{"ops", []any{"banned"}}, "nulls": []any{nil},
 		"none": []string{}, "nothing": nil, "object": map[string]any{"a": 1},
 	})
 	want := Caller{

@@ -27,6 +27,8 @@ type Caller struct {
 	ByReference bool
 	// TLS is the state of the caller's connection, nil for plaintext.
 	TLS *tls.ConnectionState
+	// Shown is what the caller showed; the credential of Call is what GitLab is asked with.
+	Shown upstream.Credential
 	// ForOthers says that something in the request names another caller, or another HTTP
 	// method, than is told here; or may, where it cannot be read.
 	ForOthers bool

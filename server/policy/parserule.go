@@ -173,6 +173,10 @@ func (p *parser) claims(n *yaml.Node) (conditions []condition) {
 			p.failf(key.Line, "claims wants names of claims")
 			continue
 		}
+		if slices.Contains([]string{"exp", "nbf", "iat", "jti"}, key.Value) {
+			p.failf(key.Line, "claim %s is of one token and not of a caller: no rule can be about it", key.Value)
+			continue
+		}
 		members := []*yaml.Node{value}
 		if value.Kind != yaml.ScalarNode {
 			members = p.scalars(value, "claim "+key.Value, "texts, numbers, true or false")

@@ -2,40 +2,20 @@ package policy
 
 import (
 	"bytes"
-	"fmt"
-	"io"
-	"os"
 	"sync"
 	"sync/atomic"
-)
 
-// maxFile is the largest file in bytes.
-const maxFile = 1 << 20
+	"github.com/jobgate/jobgate/server/certs"
+)
 
 // Load reads the policy at path. The error tells all that is wrong with it, each with file,
 // line and what is allowed.
 func Load(path string) (*Policy, error) {
-	text, err := read(path)
+	text, err := certs.ReadRules(path)
 	if err != nil {
 		return nil, err
 	}
 	return Parse(path, text)
-}
-
-func read(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = file.Close() }()
-	text, err := io.ReadAll(io.LimitReader(file, maxFile+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(text) > maxFile {
-		return nil, fmt.Errorf("%s: larger than 1 MiB", path)
-	}
-	return text, nil
 }
 
 // Store holds the policy of a file, and another when the file has changed. It is safe for
@@ -65,7 +45,7 @@ func (s *Store) Current() *Policy { return s.current.Load() }
 func (s *Store) Reload() (changed bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	text, err := read(s.path)
+	text, err := certs.ReadRules(s.path)
 	if err != nil {
 		return false, err
 	}

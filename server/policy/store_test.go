@@ -41,7 +41,7 @@ func TestStore(t *testing.T) {
 		{"version: 1\nrules: [", false, path, false, 2},
 		{"version: 1\nrules: [", false, path, false, 2},
 		{"", false, path, false, 2},
-		{"# " + strings.Repeat("x", maxFile), false, "larger than 1 MiB", false, 2},
+		{"# " + strings.Repeat("x", 1<<20), false, "larger than 1048576", false, 2},
 		{closedPolicy, false, "", false, 2},
 		{openPolicy, true, "", true, 3},
 	} {

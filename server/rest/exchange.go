@@ -35,6 +35,7 @@ type exchange struct {
 	sent     int     // what was written, 0 for nothing yet
 	broken   bool    // the answer is not whole
 	started  bool    // the header is written
+	moved    bool    // a credential was found in a parameter
 	follows  bool    // the answer is a log that is followed, or its events
 	gone     bool    // the caller takes no more
 	fresh    bool    // the caller has the answer already: 304
@@ -62,7 +63,7 @@ func (x *exchange) answer() {
 	x.BridgesRoute = x.bridges
 	x.TLS = x.r.TLS
 	plain := x.identify()
-	x.ForOthers = !plain || x.speaksForOthers()
+	x.Shown, x.ForOthers = x.Credential, !plain || x.moved || x.speaksForOthers()
 	x.Relayed = inproc.Relayed{
 		Method: x.rpc, Project: x.project, Reading: slices.Contains(reading, x.r.Method), Certain: x.certain,
 	}

@@ -3,6 +3,7 @@ package rest
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/jobgate/jobgate/upstream"
@@ -69,14 +70,14 @@ func (x *exchange) moveCredentials() {
 	if !found {
 		return
 	}
-	x.Credential = moved
+	x.Credential, x.moved = moved, true
 	for _, place := range places {
 		x.remove(place.name)
 	}
 }
 
-// speaksForOthers says whether a parameter names another caller, or another HTTP method,
-// than what is known of the request.
+// speaksForOthers says whether a parameter names another caller, another HTTP method, or
+// another project or job, than what is known of the request.
 func (x *exchange) speaksForOthers() bool {
 	if !x.body.plain && len(x.body.bytes) > 0 {
 		return true // nobody here knows what is in it
@@ -86,7 +87,7 @@ func (x *exchange) speaksForOthers() bool {
 			return true
 		}
 	}
-	return x.has("sudo") || x.has("_method")
+	return slices.ContainsFunc([]string{"sudo", "_method", "id", "project_id", "job_id", "pipeline_id"}, x.has)
 }
 
 // has says whether the request has a parameter, in any spelling.
