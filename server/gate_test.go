@@ -166,7 +166,9 @@ func TestGateEndsStreams(t *testing.T) {
 	w := newGated(t, nil, readers)
 	follow := func(d time.Duration) jobgatev1.TraceService_ReadTraceClient {
 		t.Helper()
-		stream, err := w.traces.ReadTrace(with(t, "authorization", "Bearer "+w.token("ada", d)),
+		ctx, cancel := context.WithTimeout(with(t, "authorization", "Bearer "+w.token("ada", d)), 20*time.Second)
+		t.Cleanup(cancel)
+		stream, err := w.traces.ReadTrace(ctx,
 			&jobgatev1.ReadTraceRequest{Project: "1", JobId: sandbox.JobRunning, Follow: true})
 		if err != nil {
 			t.Fatal(err)
