@@ -67,6 +67,7 @@ check-gen:
 .PHONY: check-mod
 check-mod:
 	go mod tidy -diff
+	cd bench && go mod tidy -diff && go vet ./...
 
 .PHONY: generate
 generate: ## write gen/ anew from proto/
